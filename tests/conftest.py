@@ -1,0 +1,56 @@
+"""Where the real tables are, and the small tables that many tests share."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bayesscale as bs
+
+DATA = Path(os.environ.get("BAYESSCALE_DATA") or Path(__file__).parents[2] / "shared" / "data")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_programs(tmp_path_factory):
+    """Keep compiled programs between test runs where CI gives a folder, else only within this run."""
+    if "BAYESSCALE_CACHE_DIR" not in os.environ:
+        os.environ["BAYESSCALE_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """Return the path of a real table by its name under the data folder; skip where it is absent."""
+
+    def find(name) -> Path:
+        path = DATA / name
+        if not path.exists():
+            pytest.skip(f"real data not found: {path} (set BAYESSCALE_DATA to the folder that holds it)")
+        return path
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def epoch(real_data):
+    """Return the 240 Chinchilla runs that Epoch kept."""
+    frame = pd.read_csv(real_data("epoch_chinchilla/runs.csv"))
+    return bs.read_runs(frame[frame["used_by_epoch"] == 1].drop(columns="used_by_epoch"))
+
+
+@pytest.fixture(scope="session")
+def ladder():
+    """Return 16 runs of a small ladder, simulated from Epoch's constants with a scatter of 1 %."""
+    N = np.repeat(np.geomspace(1.9e8, 1.3e9, 4), 4)
+    D = 20 * N * np.tile([1.0, 2.0, 5.0, 10.0], 4)
+    loss = 1.8172 + 482.01 / N**0.3478 + 2085.43 / D**0.3658
+    return bs.read_runs(
+        pd.DataFrame(dict(N=N, D=D, loss=loss * np.exp(0.01 * np.random.default_rng(0).normal(size=16))))
+    )
+
+
+@pytest.fixture(scope="session")
+def fitted(ladder):
+    """Return Chinchilla fitted to the ladder."""
+    return bs.fit("chinchilla", ladder)
