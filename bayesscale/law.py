@@ -1,0 +1,311 @@
+"""What a law is: a NumPyro model from a run's covariates to the expected value of what is measured.
+
+A law is a plain function; the decorator says what it takes, what it gives and where it comes from::
+
+    from bayesscale.law import deterministic, law, prior, sample, split_at_center
+
+    @law(takes=("N", "D"), gives="loss", source="Hoffmann et al. 2022")
+    def chinchilla(N, D):
+        \"\"\"L(N, D) = E + A / N^alpha + B / D^beta\"\"\"
+        E, a, b = split_at_center("E", "A", "B")
+        alpha = sample("alpha", prior.exponent(0.30, spread=0.40))
+        ...
+
+A law written in a notebook cell is used exactly as a built-in one.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from types import MappingProxyType
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro.distributions as dist
+from numpyro import deterministic, handlers, sample
+from numpyro.primitives import Messenger
+
+from bayesscale import priors as prior
+from bayesscale.center import Covariate, response_centered_at, split_at_center, value_at_center
+from bayesscale.errors import LawError
+from bayesscale.units import parse_numbers
+
+__all__ = [
+    "Covariate",
+    "Law",
+    "deterministic",
+    "law",
+    "named",
+    "names",
+    "prior",
+    "sample",
+    "split_at_center",
+    "value_at_center",
+]
+
+_registry: dict[str, Law] = {}
+
+
+class _with_distributions(Messenger):
+    """Run a model with some of its priors replaced by name."""
+
+    def __init__(self, fn, replacements):
+        self.replacements = replacements
+        super().__init__(fn)
+
+    def process_message(self, msg):
+        if msg["type"] == "sample" and msg["name"] in self.replacements:
+            msg["fn"] = self.replacements[msg["name"]]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Law:
+    """A scaling law: a NumPyro model with a formula, inputs, an output and priors.
+
+    Made by the decorator `law`. Frozen: every method that changes something returns a new law.
+
+    Parameters
+    ----------
+    function : callable
+        Takes the covariates by position, samples parameters, returns the expected value per run.
+    takes : tuple of str
+        The covariates' names in the formula.
+    gives : str
+        Column that the law predicts.
+    source : str
+        Paper and equation.
+    columns : tuple of str
+        Column of the table for each covariate of `takes` (the same names unless bound: ``power("C")``).
+    replaced : mapping of str to distribution
+        Priors that stand in place of the function's own.
+    """
+
+    function: Callable
+    takes: tuple[str, ...]
+    gives: str
+    source: str = ""
+    columns: tuple[str, ...] = ()
+    replaced: Mapping[str, dist.Distribution] = field(default_factory=dict)
+
+    def __post_init__(self):
+        object.__setattr__(self, "columns", self.columns or self.takes)
+        object.__setattr__(self, "replaced", MappingProxyType(dict(self.replaced)))
+
+    # -- identity: two laws are the same when they sample the same model, so that they share one compiled program
+
+    @cached_property
+    def _identity(self):
+        return self.function, self.columns, tuple(sorted((k, prior.identity(d)) for k, d in self.replaced.items()))
+
+    def __eq__(self, other):
+        return isinstance(other, Law) and self._identity == other._identity
+
+    def __hash__(self):
+        return hash(self._identity)
+
+    # -- what it says of itself --------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """The function's name, with the columns where they are bound: ``chinchilla``, ``power(C)``."""
+        bound = "" if self.columns == self.takes else f"({', '.join(self.columns)})"
+        return self.function.__name__ + bound
+
+    @property
+    def built_in(self) -> bool:
+        """Whether the law comes with bayesscale."""
+        return self.function.__module__.startswith("bayesscale.models")
+
+    @property
+    def formula(self) -> str:
+        """First line of the docstring."""
+        return (inspect.getdoc(self.function) or self.function.__name__).splitlines()[0]
+
+    def priors(self) -> dict[str, dist.Distribution]:
+        """Return the prior of every sampled parameter, by name, in the order in which the law samples them."""
+        return {k: site["fn"] for k, site in self._sites.items() if site["type"] == "sample"}
+
+    @property
+    def constants(self) -> tuple[str, ...]:
+        """The parameters by the paper's names: the floor, the amplitudes, then what is sampled by its own name."""
+        computed = [k for k, site in self._sites.items() if site["type"] == "deterministic"]
+        own = [k for k in self.priors() if k not in ("level", "reducible") and not k.startswith("share_")]
+        return (*computed, *own)
+
+    @cached_property
+    def _sites(self):
+        ones = {c: Covariate(jnp.zeros(1), 1.0) for c in self.columns}
+        with handlers.seed(rng_seed=0), handlers.trace() as trace:
+            self.expected(ones, 1.0)
+        return {k: site for k, site in trace.items() if site["type"] in ("sample", "deterministic")}
+
+    @property
+    def _inputs(self):
+        return [x if x == column else f"{x} = {column}" for x, column in zip(self.takes, self.columns, strict=True)]
+
+    def __repr__(self):
+        width = max(map(len, self.priors()), default=0)
+        lines = [f"law {self.name}: {self.formula}", f"  takes {', '.join(self._inputs)}; gives {self.gives}"]
+        lines += [f"  source: {self.source}"] if self.source else []
+        for name, d in self.priors().items():
+            interval = prior.interval(d)
+            tail = f"   95% in {interval[0]:.3g} to {interval[1]:.3g}" if interval else ""
+            changed = "   (replaced)" if name in self.replaced else ""
+            lines.append(f"  {name:<{width}} ~ {prior.describe(d)}{tail}{changed}")
+        if "level" in self.priors():
+            lines.append(
+                f"  level is the {self.gives} at the data's centre relative to its geometric mean over the runs"
+            )
+        return "\n".join(lines)
+
+    # -- other laws from this one ------------------------------------------------------------------
+
+    def __call__(self, *columns: str) -> Law:
+        """Return the law over other columns of the table: ``power("C")``, ``chinchilla("N_active", "D")``."""
+        if len(columns) != len(self.takes) or not all(isinstance(c, str) for c in columns):
+            raise LawError(
+                f"law {self.function.__name__} takes {len(self.takes)} column name(s) ({', '.join(self.takes)}), got "
+                f"{columns!r}; to compute its value at given numbers call {self.function.__name__}.evaluate(...)"
+            )
+        return replace(self, columns=columns)
+
+    def with_priors(self, **distributions: dist.Distribution) -> Law:
+        """Return the law with some priors replaced.
+
+        Parameters
+        ----------
+        **distributions : numpyro distribution
+            New prior for each named parameter.
+
+        Raises
+        ------
+        LawError
+            A name is not sampled by this law, or a value is not a NumPyro distribution.
+        """
+        known = self.priors()
+        for name, d in distributions.items():
+            if name in self._sites and name not in known:
+                raise LawError(
+                    f"{name} is computed by law {self.name}, not sampled: give a prior to one of {', '.join(known)}"
+                )
+            if name not in known:
+                raise LawError(f"law {self.name} has no parameter {name!r}; it samples {', '.join(known)}")
+            if not isinstance(d, dist.Distribution):
+                raise LawError(
+                    f"the prior of {name} must be a NumPyro distribution such as dist.LogNormal(-1.2, 0.4), got {d!r}"
+                )
+        return replace(self, replaced={**self.replaced, **distributions})
+
+    # -- running it --------------------------------------------------------------------------------
+
+    def expected(self, covariates: Mapping[str, Covariate], response_center):
+        """Sample the parameters (a NumPyro model) and return the expected value per run.
+
+        Parameters
+        ----------
+        covariates : mapping of str to Covariate
+            By column name.
+        response_center : scalar
+            Geometric mean of the measured values of the fit.
+        """
+        with response_centered_at(response_center):
+            return _with_distributions(self.function, self.replaced)(*(covariates[c] for c in self.columns))
+
+    def evaluate(self, parameters: Mapping[str, float], **covariates) -> np.ndarray:
+        """Compute the law at given constants, for example a paper's.
+
+        Parameters
+        ----------
+        parameters : mapping of str to float
+            The paper's constants by name, such as ``dict(E=1.69, A=406.4, B=410.7, alpha=0.34, beta=0.28)``.
+        **covariates : number, str or array
+            Each column of the law; "70B" is understood.
+
+        Returns
+        -------
+        ndarray
+            Expected values, float64, in the shape of the covariates.
+
+        Raises
+        ------
+        LawError
+            A parameter that the formula needs is missing, or a name is unknown.
+        """
+        missing = [c for c in self.columns if c not in covariates]
+        if missing or len(covariates) > len(self.columns):
+            raise LawError(f"law {self.name} takes {', '.join(self.columns)}; got {', '.join(covariates) or 'nothing'}")
+        unknown, needed = set(parameters) - set(self._sites), set(self.constants) - set(parameters)
+        if unknown:
+            raise LawError(f"law {self.name} has no {', '.join(sorted(unknown))}; it has {', '.join(self._sites)}")
+        if needed and not set(self.priors()) <= set(parameters):
+            raise LawError(f"law {self.name} needs {', '.join(self.constants)}; missing: {', '.join(sorted(needed))}")
+        with jax.enable_x64(True):
+            x = {k: Covariate(jnp.log(jnp.asarray(parse_numbers(v, name=k))), 1.0) for k, v in covariates.items()}
+            values = {k: jnp.asarray(v, float) for k, v in parameters.items()}
+            with handlers.seed(rng_seed=0), handlers.substitute(data=values):
+                return np.asarray(self.expected(x, 1.0))
+
+
+def law(*, takes, gives="loss", source=""):
+    """Declare a function to be a scaling law and register it under its name.
+
+    Parameters
+    ----------
+    takes : str or sequence of str
+        The columns that the function takes, in order.
+    gives : str
+        The column that it predicts.
+    source : str
+        Paper and equation.
+
+    Returns
+    -------
+    callable
+        A decorator that turns the function into a `Law`. Declaring a name again replaces the law (a notebook cell that
+        is run twice), except that a built-in law cannot be replaced.
+    """
+    takes = (takes,) if isinstance(takes, str) else tuple(takes)
+
+    def declare(function) -> Law:
+        arguments = tuple(inspect.signature(function).parameters)
+        if len(arguments) != len(takes):
+            raise LawError(f"law {function.__name__} has arguments {arguments} but is declared to take {takes}")
+        made = Law(function, takes, gives, source)
+        before = _registry.get(made.name)
+        if before is not None and before.built_in != made.built_in:
+            raise LawError(f"{made.name} is the name of a built-in law; give yours another name")
+        _registry[made.name] = made
+        return made
+
+    return declare
+
+
+def named(which: str | Law) -> Law:
+    """Return a law by name, ``"chinchilla"`` or with columns ``"power(C)"``; a `Law` is returned as it is.
+
+    Raises
+    ------
+    LawError
+        No law has this name.
+    """
+    if isinstance(which, Law):
+        return which
+    import bayesscale.models  # noqa: F401  (declares the built-in laws)
+
+    match = re.fullmatch(r"\s*(\w+)\s*(?:\((.*)\))?\s*", which) if isinstance(which, str) else None
+    if match is None or match[1] not in _registry:
+        raise LawError(f"no law is named {which!r}; there are {', '.join(names())}")
+    found = _registry[match[1]]
+    return found(*(c.strip() for c in match[2].split(","))) if match[2] else found
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all laws known now, the user's own included."""
+    import bayesscale.models  # noqa: F401
+
+    return tuple(_registry)

@@ -1,0 +1,160 @@
+"""What a law is: declaration, priors, names, evaluation."""
+
+import numpy as np
+import numpyro.distributions as dist
+import pytest
+
+import bayesscale as bs
+from bayesscale import law as laws
+from bayesscale.errors import LawError
+from bayesscale.law import law, prior, sample, split_at_center
+from bayesscale.models import chinchilla, power, pure_power
+
+
+@pytest.fixture
+def registry():
+    """Forget the laws that a test declares."""
+    laws.names()
+    before = dict(laws._registry)
+    yield
+    laws._registry.clear()
+    laws._registry.update(before)
+
+
+def test_repr_lists_formula_inputs_output_and_every_prior():
+    said = repr(chinchilla)
+    assert "L(N, D) = E + A / N^alpha + B / D^beta" in said
+    assert "takes N, D; gives loss" in said
+    assert "arXiv:2203.15556" in said
+    for name in chinchilla.priors():
+        assert f"  {name}" in said
+    assert "LogNormal(log 0.3, 0.4)" in said
+
+
+def test_priors_in_the_order_of_sampling():
+    assert list(chinchilla.priors()) == ["level", "reducible", "share_A", "alpha", "beta"]
+    assert chinchilla.constants == ("E", "A", "B", "alpha", "beta")
+    assert pure_power("N").constants == ("A", "alpha")
+
+
+def test_with_priors_replaces_one_and_leaves_the_law():
+    narrow = dist.Normal(0.35, 0.01)
+    changed = chinchilla.with_priors(alpha=narrow)
+    assert changed.priors()["alpha"] is narrow
+    assert isinstance(chinchilla.priors()["alpha"], dist.LogNormal)
+    assert "(replaced)" in repr(changed)
+    assert changed != chinchilla
+    assert changed == chinchilla.with_priors(alpha=dist.Normal(0.35, 0.01))
+    assert changed != chinchilla.with_priors(alpha=dist.Normal(0.35, 0.0100001))
+
+
+@pytest.mark.parametrize(
+    ("priors", "said"),
+    [
+        (dict(gamma=dist.Normal(0, 1)), "no parameter 'gamma'; it samples level"),
+        (dict(E=dist.Normal(1.8, 0.1)), "E is computed by law chinchilla, not sampled"),
+        (dict(alpha=0.3), "must be a NumPyro distribution"),
+    ],
+)
+def test_with_priors_refuses(priors, said):
+    with pytest.raises(LawError, match=said):
+        chinchilla.with_priors(**priors)
+
+
+def test_named_with_columns():
+    assert laws.named("power(C)") == power("C")
+    assert laws.named(" power( N ) ").name == "power(N)"
+    assert laws.named("chinchilla") is chinchilla
+    assert laws.named(chinchilla) is chinchilla
+    assert set(laws.names()) >= {"chinchilla", "chinchilla_tied", "power", "pure_power"}
+
+
+@pytest.mark.parametrize("name", ["kaplann", "power(", 3, ""])
+def test_unknown_law_lists_those_there_are(name):
+    with pytest.raises(LawError, match="there are chinchilla"):
+        laws.named(name)
+
+
+def test_binding_takes_one_column_each():
+    with pytest.raises(LawError, match="takes 1 column"):
+        power("C", "D")
+    with pytest.raises(LawError, match="evaluate"):
+        chinchilla(70e9, 1.4e12)
+
+
+def test_a_law_of_ones_own(registry):
+    @law(takes=("N", "D"), gives="loss", source="a notebook")
+    def product(N, D):
+        """L = E + A / (N^alpha D^beta)"""
+        E, a = split_at_center("E", "A")
+        alpha = sample("alpha", prior.exponent(0.2, spread=0.5))
+        return E + a * (N / N.center) ** -alpha * (D / D.center) ** -alpha
+
+    assert laws.named("product") is product
+    assert product.formula == "L = E + A / (N^alpha D^beta)"
+    assert "product" in laws.names()
+
+    @law(takes=("N", "D"))
+    def product(N, D):
+        """Run again, changed."""
+        return split_at_center("E", "A")[0] + 0 * N.log
+
+    assert laws.named("product").formula == "Run again, changed."
+
+
+def test_builtin_names_are_protected(registry):
+    with pytest.raises(LawError, match="built-in"):
+
+        @law(takes=("N", "D"))
+        def chinchilla(N, D):
+            """Another."""
+
+
+def test_declaration_must_match_the_function(registry):
+    with pytest.raises(LawError, match="declared to take"):
+
+        @law(takes=("N", "D"))
+        def lopsided(N):
+            """One argument."""
+
+
+def test_terms_share_the_centre_outside_of_a_law():
+    with pytest.raises(LawError, match="inside a law"):
+        split_at_center("E", "A")
+
+
+def test_three_terms_have_equal_shares_in_the_middle_of_the_prior(registry):
+    @law(takes=("N", "S", "B"))
+    def three(N, S, B):
+        """Three terms."""
+        E, a, f, g = split_at_center("E", "A", "F", "G")
+        return E + a / N + f / S + g / B
+
+    medians = {k: float(np.asarray(d.icdf(0.5))) for k, d in three.priors().items()}
+    first = medians["share_A"]
+    second = (1 - first) * medians["share_F"]
+    assert first == pytest.approx(1 / 3, rel=1e-6)
+    assert second == pytest.approx(1 / 3, rel=1e-6)
+
+
+def test_evaluate_says_what_is_missing():
+    with pytest.raises(LawError, match="missing: B"):
+        chinchilla.evaluate(dict(E=1.8, A=400, alpha=0.3, beta=0.3), N=1e9, D=1e10)
+    with pytest.raises(LawError, match="has no gamma"):
+        chinchilla.evaluate(dict(E=1.8, A=400, B=400, alpha=0.3, beta=0.3, gamma=1), N=1e9, D=1e10)
+    with pytest.raises(LawError, match="takes N, D; got N"):
+        chinchilla.evaluate(dict(E=1.8, A=400, B=400, alpha=0.3, beta=0.3), N=1e9)
+
+
+def test_prior_predictive_is_as_wide_as_the_priors_say(ladder):
+    forecast = bs.prior_predictive("chinchilla", ladder, draws=2000, kind="mean")
+    assert forecast.draws.shape == (2000, len(ladder))
+    geometric_mean = np.exp(np.log(ladder.column("loss")).mean())
+    # Near the data's centre the prior is `level`: LogNormal(0, .1), whatever the rest.
+    nearest = np.argmin(np.abs(np.log(ladder.column("N") / ladder.column("N").mean())))
+    low, high = forecast.interval(0.95)
+    assert low[nearest] < geometric_mean < high[nearest]
+    assert 0.15 < np.log(high[nearest] / low[nearest]) < 0.9
+    # Losses fall with N and D under every draw.
+    order = np.lexsort((ladder.column("D"), ladder.column("N")))
+    assert np.all(np.diff(forecast.draws[:, order[[0, -1]]], axis=1) < 0)
