@@ -1,0 +1,113 @@
+"""The way through: a table of runs and a law become a posterior."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+from bayesscale import law as laws
+from bayesscale import noise as noises
+from bayesscale.errors import RunsWarning, SamplingWarning
+from bayesscale.inference import Sampling, rows_of, sample_many
+from bayesscale.law import Law
+from bayesscale.noise import Noise
+from bayesscale.posterior import Posterior
+from bayesscale.runs import Runs, read_runs
+
+__all__ = ["fit", "fit_many"]
+
+
+def fit(law: str | Law, runs, *, noise: str | Noise = "student-t", seed: int = 0, **sampling) -> Posterior:
+    """Fit a law to a table of runs.
+
+    Parameters
+    ----------
+    law : str or Law
+        ``"chinchilla"``, ``"power(C)"``, or a law of your own.
+    runs : Runs, DataFrame or path
+        Anything that `read_runs` takes.
+    noise : str or Noise
+        ``"student-t"``, ``"normal"``, ``"laplace"`` (all on the log of the measured value), or a `Noise` with other
+        priors. Rows that share a ``run`` get an effect of that run; a column ``loss_error`` adds to the scale.
+    seed : int
+        Same seed, same machine: same draws.
+    **sampling
+        ``chains`` (4), ``draws`` per chain (1000), ``warmup`` (300; 600 for at most 64 rows or rows that
+        share runs), ``target_accept``
+        (.9), ``precision`` ("float64", or "float32" for a TPU), ``second_try`` (True: sample again, more carefully,
+        where the first try is in trouble).
+
+    Returns
+    -------
+    Posterior
+
+    Raises
+    ------
+    RunsError, LawError
+        The table lacks what the law takes, or has values that cannot be used.
+    SamplingError
+        The likelihood is finite nowhere.
+
+    Warns
+    -----
+    RunsWarning
+        There are fewer rows than parameters: the prior decides.
+    SamplingWarning
+        The draws are not to be trusted as they stand.
+    """
+    return fit_many(law, [runs], noise=noise, seed=seed, **sampling)[0]
+
+
+def fit_many(law: str | Law, tables: Sequence, *, noise: str | Noise = "student-t", seed: int = 0, **sampling):
+    """Fit a law to many tables in one call: folds, tasks, bootstraps, candidate runs.
+
+    Tables of similar size share one compiled program; on a CPU it runs on all cores, on an accelerator the tables are
+    one batch. Table i is sampled with ``seed + i``.
+
+    Parameters
+    ----------
+    law, noise, seed, **sampling
+        As for `fit`.
+    tables : sequence of Runs, DataFrame or path
+
+    Returns
+    -------
+    list of Posterior
+        In the order of the tables.
+    """
+    law, noise = laws.named(law), noises.named(noise)
+    tables = [table if isinstance(table, Runs) else read_runs(table) for table in tables]
+    how = Sampling(seed=seed, **sampling)
+    rows = [rows_of(law, table) for table in tables]
+    sampled = sample_many(law, noise, rows, how)
+    return [_posterior(law, noise, *each) for each in zip(tables, rows, sampled, strict=True)]
+
+
+def _posterior(law, noise, runs, rows, sampled) -> Posterior:
+    draws, done = sampled
+    posterior = Posterior(
+        law=law,
+        noise=noise,
+        runs=runs,
+        draws=draws.values,
+        stats=draws.stats,
+        mode=draws.mode,
+        centers={**{k: float(v) for k, v in rows.x_center.items()}, law.gives: float(rows.y_center)},
+        settings=done,
+    )
+    sampled_names = [k for k in (*law.priors(), *noise.priors()) if k in draws.values]
+    if len(runs) < len(sampled_names):
+        warnings.warn(
+            f"{len(runs)} rows for {len(sampled_names)} parameters of law {law.name}: the prior decides what the data "
+            "cannot; look at .check() for which, and at prior_predictive before trusting the interval",
+            RunsWarning,
+            stacklevel=4,
+        )
+    if done["trouble"]:
+        warnings.warn(
+            f"law {law.name}: {done['trouble']} after a second, more careful try; the draws are not to be trusted as "
+            "they stand. See .check(); a simpler law, tighter priors or more runs help",
+            SamplingWarning,
+            stacklevel=4,
+        )
+    return posterior

@@ -1,0 +1,198 @@
+"""What a posterior predicts: draws of what is measured, or of its expected value, at targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from numpyro import handlers
+
+from bayesscale import law as laws
+from bayesscale import noise as noises
+from bayesscale.center import Covariate
+from bayesscale.errors import LawError
+from bayesscale.inference import compiling, precise, rows_of
+from bayesscale.runs import Runs, read_runs
+from bayesscale.targets import read_targets
+from bayesscale.units import format_number
+
+__all__ = ["Forecast", "predict", "prior_predictive"]
+
+LEVELS = (0.5, 0.8, 0.95)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Forecast:
+    """Predictive draws at targets.
+
+    Parameters
+    ----------
+    targets : DataFrame
+        One row per target.
+    draws : ndarray, shape (draws, targets)
+        In the unit of what the law gives.
+    gives : str
+        What is forecast.
+    kind : {"new-run", "mean"}
+        What one more run would measure, or the law's expected value.
+    law : str
+        Name of the law.
+    """
+
+    targets: pd.DataFrame
+    draws: np.ndarray
+    gives: str
+    kind: str
+    law: str
+
+    @property
+    def median(self) -> np.ndarray:
+        """Median per target."""
+        return np.median(self.draws, axis=0)
+
+    def interval(self, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+        """Equal-tailed interval of this mass: (low, high), one per target."""
+        if not 0 < level < 1:
+            raise LawError(f"level is a probability such as 0.95, not {level!r}")
+        return tuple(np.quantile(self.draws, [(1 - level) / 2, (1 + level) / 2], axis=0))
+
+    def table(self, *, level: float | tuple[float, ...] = LEVELS) -> pd.DataFrame:
+        """Return the targets with the median and the equal-tailed intervals: ``median``, ``low50``, ``high50``, ..."""
+        columns = {"median": self.median}
+        for mass in np.atleast_1d(level):
+            low, high = self.interval(mass)
+            columns |= {f"low{100 * mass:g}": low, f"high{100 * mass:g}": high}
+        return pd.concat([self.targets, pd.DataFrame(columns, index=self.targets.index)], axis=1)
+
+    def quantiles(self, probabilities=(0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)) -> pd.DataFrame:
+        """Return quantiles, one row per target and one column per probability."""
+        values = np.quantile(self.draws, probabilities, axis=0).T
+        return pd.DataFrame(values, index=self.targets.index, columns=list(probabilities))
+
+    def probability(self, *, below: float | None = None, above: float | None = None) -> pd.Series:
+        """Return P(value < below) or P(value > above) per target; with both, P(above < value < below)."""
+        if below is None and above is None:
+            raise LawError("say a threshold: probability(below=2.0) or probability(above=2.0)")
+        inside = np.ones(self.draws.shape, bool)
+        inside &= self.draws < below if below is not None else True
+        inside &= self.draws > above if above is not None else True
+        return pd.Series(inside.mean(axis=0), index=self.targets.index, name=f"P({self.gives})")
+
+    def _shown(self):
+        shown = self.table()
+        for name in self.targets.select_dtypes("number"):
+            shown[name] = [format_number(x) for x in shown[name]]
+        return shown
+
+    def _headline(self):
+        what = f"{self.gives} of a new run" if self.kind == "new-run" else f"expected {self.gives}"
+        return f"forecast of the {what}, law {self.law}; 50/80/95% equal-tailed intervals"
+
+    def __repr__(self):
+        return self._headline() + "\n" + self._shown().to_string(index=False, float_format=lambda x: f"{x:.4g}")
+
+    def _repr_html_(self):
+        table = self._shown().to_html(index=False, float_format=lambda x: f"{x:.4g}", border=0)
+        return f"<p><b>{self._headline()}</b></p>{table}"
+
+
+@lru_cache(maxsize=128)
+def _compiled_expectation(law):
+    def one(parameters, log_x, center, y_center):
+        x = {k: Covariate(v, center[k]) for k, v in log_x.items()}
+        with handlers.substitute(data=parameters):
+            value = law.expected(x, y_center)
+        return jnp.broadcast_to(value, next(iter(log_x.values())).shape)
+
+    return jax.jit(jax.vmap(one, in_axes=(0, None, None, None)))
+
+
+def expectation(law, parameters, covariates, centers, *, precision="float64") -> np.ndarray:
+    """Compute a law's expected value for each draw at each target.
+
+    Parameters
+    ----------
+    law : Law
+    parameters : mapping of str to ndarray, shape (draws,)
+        The law's sampled parameters.
+    covariates : mapping of str to ndarray, shape (targets,)
+    centers : mapping of str to float
+        The centres of the fit.
+
+    Returns
+    -------
+    ndarray, shape (draws, targets)
+    """
+    n = len(next(iter(covariates.values())))
+    size = 8 * 2 ** int(np.ceil(np.log2(max(n, 8) / 8)))  # few shapes, few compilations
+    log_x = {k: np.resize(np.log(np.asarray(covariates[k]) / centers[k]), size) for k in law.columns}
+    with precise(precision), compiling():
+        sampled = {k: jnp.asarray(parameters[k]) for k in law.priors()}
+        given = jax.tree.map(jnp.asarray, (log_x, {k: centers[k] for k in law.columns}, centers[law.gives]))
+        return np.asarray(_compiled_expectation(law)(sampled, *given))[:, :n]
+
+
+def predict(post, targets=None, *, kind="new-run", seed=0, **covariates) -> Forecast:
+    """Forecast what a posterior's law gives at targets; see `Posterior.predict`."""
+    if kind not in ("new-run", "mean"):
+        raise LawError(
+            f'kind is "new-run" (what one more run would measure) or "mean" (the expected value), not {kind!r}'
+        )
+    frame = read_targets(targets, takes=post.law.columns, **covariates)
+    x = {c: frame[c].to_numpy(float) for c in post.law.columns}
+    precision = post.settings.get("precision", "float64")
+    values = expectation(post.law, post.flat_draws, x, post.centers, precision=precision)
+    if kind == "new-run":
+        scatter = post.noise.simulate(np.random.default_rng(seed), post.flat_draws, values.shape)
+        values = values * np.exp(scatter)
+    return Forecast(frame, values, post.law.gives, kind, post.law.name)
+
+
+def prior_draws(law, noise, *, draws: int = 1000, seed: int = 0) -> dict[str, np.ndarray]:
+    """Draw every parameter of law and noise from its prior: shape (draws,) each."""
+    priors = {**law.priors(), **noise.priors()}
+    with precise("float64"), compiling():
+        keys = jax.random.split(jax.random.PRNGKey(seed), len(priors))
+        sampled = _sample_priors(priors, keys, draws)
+        return {k: np.asarray(v) for k, v in sampled.items()}
+
+
+def _sample_priors(priors, keys, draws):
+    def all_of(keys):
+        return {k: d.sample(key, (draws,)) for (k, d), key in zip(priors.items(), keys, strict=True)}
+
+    return jax.jit(all_of)(keys)
+
+
+def prior_predictive(law, runs, *, noise="student-t", kind="new-run", draws: int = 1000, seed: int = 0) -> Forecast:
+    """Forecast from the prior alone, at the rows of a table: what the law believes before it sees the losses.
+
+    Parameters
+    ----------
+    law : str or Law
+    runs : Runs, DataFrame or path
+        Gives the rows and, with its measured values, the scale (the geometric mean of what the law gives).
+    noise, kind, seed
+        As for `fit` and `predict`.
+    draws : int
+
+    Returns
+    -------
+    Forecast
+        Its targets are the table's covariates.
+    """
+    law, noise = laws.named(law), noises.named(noise)
+    runs = runs if isinstance(runs, Runs) else read_runs(runs)
+    rows = rows_of(law, runs)
+    x = {c: runs.column(c) for c in law.columns}
+    centers = {**rows.x_center, law.gives: rows.y_center}
+    parameters = prior_draws(law, noise, draws=draws, seed=seed)
+    values = expectation(law, parameters, x, centers)
+    if kind == "new-run":
+        scatter = noise.simulate(np.random.default_rng(seed), parameters, values.shape, new_run="run" in runs.table)
+        values = values * np.exp(scatter)
+    return Forecast(runs.table[list(law.columns)], values, law.gives, kind, law.name)

@@ -1,0 +1,117 @@
+"""The table as a compiled fit sees it: arrays of a padded shape, so that tables of similar size share one program."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import numpy as np
+
+from bayesscale.center import Covariate
+from bayesscale.errors import RunsError
+
+__all__ = ["Rows", "rows_of"]
+
+
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["log_x", "x_center", "log_y", "y_center", "log_error", "weight", "run"],
+    meta_fields=["n_run"],
+)
+@dataclass(frozen=True)
+class Rows:
+    """Arrays of one table, traced by the compiled program; `n_run` and the shapes are part of the program itself.
+
+    Parameters
+    ----------
+    log_x : dict of str to array
+        log(x / center) of each covariate.
+    x_center : dict of str to float
+        Geometric mean of each covariate over the table.
+    log_y : array
+        Logarithm of the measured values.
+    y_center : float
+        Geometric mean of the measured values.
+    log_error : array or None
+        Known standard error of the logarithm of the measured values.
+    weight : array
+        How often each row counts; 0 for the rows that only fill the shape.
+    run : array of int or None
+        Index of each row's run, where rows share runs.
+    n_run : int
+        Number of runs in the program's shape, if `run` is given.
+    """
+
+    log_x: dict
+    x_center: dict
+    log_y: jax.Array
+    y_center: jax.Array
+    log_error: jax.Array | None
+    weight: jax.Array
+    run: jax.Array | None
+    n_run: int = 0
+
+    @property
+    def n_row(self) -> int:
+        """Number of rows, filling rows included."""
+        return self.log_y.shape[-1]
+
+    @property
+    def covariates(self) -> dict[str, Covariate]:
+        """What a law takes."""
+        return {k: Covariate(x, self.x_center[k]) for k, x in self.log_x.items()}
+
+
+def _padded(n):
+    """Round a number of rows up: to 16, then by steps that stay under an eighth of it."""
+    step = 16
+    while step * 16 <= n:
+        step *= 2
+    return -(-n // step) * step
+
+
+def rows_of(law, runs, *, y_center=None) -> Rows:
+    """Take from a table what a law and its noise need.
+
+    Parameters
+    ----------
+    law : Law
+    runs : Runs
+        Has the law's columns and what it gives; ``loss_error`` (``<gives>_error``), ``weight`` and ``run`` are used
+        where present.
+    y_center : float, optional
+        Stands for the geometric mean of the measured values (simulation-based calibration holds it fixed).
+
+    Returns
+    -------
+    Rows
+        NumPy arrays, float64.
+
+    Raises
+    ------
+    RunsError
+        A column is missing.
+    """
+    n = len(runs)
+    extra = _padded(n) - n
+
+    def pad(values, fill=0.0):
+        return np.concatenate([values, np.full(extra, fill, dtype=np.asarray(values).dtype)])
+
+    log_x, x_center = {}, {}
+    for name in law.columns:
+        logs = np.log(runs.column(name))
+        log_x[name], x_center[name] = pad(logs - logs.mean()), np.exp(logs.mean())
+    y = runs.column(law.gives)
+    if np.any(y <= 0):
+        raise RunsError(f"column {law.gives}: law {law.name} is fitted to logarithms, so values must be positive")
+    columns = runs.table.columns
+    error = pad(runs.column(f"{law.gives}_error") / y) if f"{law.gives}_error" in columns else None
+    weight = runs.column("weight") if "weight" in columns else np.ones(n)
+    run, n_run = None, 0
+    if "run" in columns and runs.table["run"].duplicated().any():
+        codes, seen = runs.table["run"].factorize()
+        run, n_run = pad(codes.astype(np.int32)), len(seen)
+    center = np.exp(np.log(y).mean()) if y_center is None else float(y_center)
+    return Rows(log_x, x_center, pad(np.log(y)), center, error, pad(weight), run, n_run)

@@ -1,0 +1,181 @@
+"""Run the compiled fit on one table or on many, and look at how it went."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpyro.diagnostics import effective_sample_size, split_gelman_rubin
+
+from bayesscale.errors import SamplingError
+from bayesscale.inference.compilation import compiling, precise
+from bayesscale.inference.program import Sampled, Settings, compiled_fit, compiled_log_densities
+from bayesscale.inference.rows import Rows
+
+__all__ = ["Sampling", "log_densities", "sample", "sample_many", "trouble"]
+
+# With few runs, or rows that share runs, the posterior is curved, which takes the warm-up longer to learn.
+FEW_ROWS, WARMUP_CURVED, WARMUP = 64, 600, 300
+TARGET_ACCEPT, TARGET_ACCEPT_SECOND = 0.9, 0.98
+RHAT, ESS_PER_CHAIN = 1.01, 100
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How to sample.
+
+    Parameters
+    ----------
+    seed : int
+    chains, draws : int
+        Draws are per chain.
+    warmup : int or None
+        None: 300, or 600 where rows are few or share runs.
+    target_accept : float
+    precision : {"float64", "float32"}
+    second_try : bool
+        Sample again with five times the warm-up and smaller steps where the first try is in trouble.
+    """
+
+    seed: int = 0
+    chains: int = 4
+    draws: int = 1000
+    warmup: int | None = None
+    target_accept: float = TARGET_ACCEPT
+    precision: str = "float64"
+    second_try: bool = True
+
+    def program(self, rows: Rows) -> Settings:
+        """Return what the program is compiled for."""
+        usual = WARMUP_CURVED if rows.n_row <= FEW_ROWS or rows.n_run else WARMUP
+        return Settings(self.chains, self.draws, usual if self.warmup is None else self.warmup, self.target_accept)
+
+    def careful(self, rows: Rows) -> Sampling:
+        """Return the settings of the second try."""
+        return replace(self, warmup=5 * self.program(rows).warmup, target_accept=TARGET_ACCEPT_SECOND, second_try=False)
+
+
+def trouble(sampled: Sampled) -> str:
+    """Say in a few words why the draws are not to be trusted, or nothing where they are."""
+    said = []
+    if divergent := int(np.sum(sampled.stats["diverging"])):
+        said.append(f"{divergent} divergent transitions")
+    values = [v.reshape(*v.shape[:2], -1) for v in sampled.values.values()]
+    values = np.concatenate(values, axis=-1)
+    # A parameter that never moves (a prior of a single value) has neither.
+    values = values[..., np.ptp(values, axis=(0, 1)) > 0]
+    if values.shape[0] > 1 and not (worst := float(np.max(split_gelman_rubin(values), initial=0))) <= RHAT:
+        said.append(f"R-hat {worst:.3f}")
+    least = float(np.min(effective_sample_size(values), initial=np.inf))
+    if least < ESS_PER_CHAIN * values.shape[0]:
+        said.append(f"effective sample size {least:.0f}")
+    return ", ".join(said)
+
+
+def _numpy(tree):
+    return jax.tree.map(np.asarray, tree)
+
+
+def _program(law, noise, rows, how):
+    vectorized = jax.default_backend() != "cpu"
+    return compiled_fit(law, noise, how.program(rows), vectorized)
+
+
+def _checked(sampled: Sampled, law, noise) -> Sampled:
+    if not np.isfinite(sampled.mode_value):
+        raise SamplingError(
+            f"law {law.name} with {noise.name} noise has no finite likelihood at any of the starts: its expected "
+            "values must be positive and finite over the table; look at them with bs.prior_predictive(law, runs)"
+        )
+    return sampled
+
+
+def sample(law, noise, rows: Rows, how: Sampling) -> tuple[Sampled, dict]:
+    """Sample one posterior.
+
+    Returns
+    -------
+    Sampled
+        NumPy arrays.
+    dict
+        What was done: the settings used, the tries and what was wrong with them.
+    """
+    return sample_many(law, noise, [rows], how)[0]
+
+
+def sample_many(law, noise, tables: list[Rows], how: Sampling) -> list[tuple[Sampled, dict]]:
+    """Sample the posteriors of many tables with as few compiled programs as they have shapes.
+
+    Table i is sampled with seed + i. On a CPU the program runs on all cores at once, one table each: running a compiled
+    program in a thread is safe, tracing NumPyro in one is not, so the first table of a shape goes first.
+    """
+    with precise(how.precision), compiling():
+        keys = [jax.random.PRNGKey(how.seed + i) for i in range(len(tables))]
+        shapes: dict = {}
+        for i, rows in enumerate(tables):
+            shapes.setdefault(_shape(rows), []).append(i)
+        results: list = [None] * len(tables)
+        for same in shapes.values():
+            found = _sample_same_shape(law, noise, [tables[i] for i in same], [keys[i] for i in same], how)
+            for i, sampled in zip(same, found, strict=True):
+                results[i] = _checked(sampled, law, noise)
+    return [
+        _second_try(law, noise, rows, how, i, first)
+        for i, (rows, first) in enumerate(zip(tables, results, strict=True))
+    ]
+
+
+def _second_try(law, noise, rows, how, i, first) -> tuple[Sampled, dict]:
+    wrong = trouble(first)
+    done = dict(seed=how.seed + i, **how.program(rows)._asdict(), precision=how.precision, trouble=wrong)
+    if not wrong or not how.second_try:
+        return first, done
+    careful = replace(how.careful(rows), seed=how.seed + i)
+    second, done = sample(law, noise, rows, careful)
+    return second, dict(done, first_try=wrong)
+
+
+def _shape(rows: Rows):
+    leaves, structure = jax.tree.flatten(rows)
+    return structure, tuple(np.shape(x) for x in leaves)
+
+
+def _sample_same_shape(law, noise, tables, keys, how) -> list[Sampled]:
+    program = _program(law, noise, tables[0], how)
+    tables = [jax.tree.map(jnp.asarray, rows) for rows in tables]
+    if jax.default_backend() != "cpu" and len(tables) > 1:
+        stacked = jax.tree.map(lambda *x: jnp.stack(x), *tables)
+        together = _numpy(jax.jit(jax.vmap(program))(jnp.stack(keys), stacked))
+        return [jax.tree.map(lambda x, i=i: x[i], together) for i in range(len(tables))]
+    first = _numpy(program(keys[0], tables[0]))
+
+    def one(key, rows):
+        with precise(how.precision):  # the context belongs to a thread
+            return _numpy(program(key, rows))
+
+    if len(tables) == 1:
+        return [first]
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        return [first, *threads.map(one, keys[1:], tables[1:])]
+
+
+def log_densities(law, noise, rows: Rows, values: dict, *, precision: str = "float64"):
+    """Compute the log likelihood of each row and the log prior at given parameters.
+
+    Parameters
+    ----------
+    values : dict of str to array, shape (draws, ...)
+
+    Returns
+    -------
+    ndarray, shape (draws, rows)
+        Filling rows included.
+    ndarray, shape (draws,)
+    """
+    with precise(precision), compiling():
+        values, rows = jax.tree.map(jnp.asarray, (values, rows))
+        return _numpy(compiled_log_densities(law, noise)(values, rows))
