@@ -39,8 +39,8 @@ class Elpd:
 
     @property
     def se(self) -> float:
-        """Its standard error over rows."""
-        return float(np.sqrt(self.pointwise.size * self.pointwise.var()))
+        """Its standard error over rows, sqrt(n var(elpd_i)), as ArviZ 1.x has it."""
+        return float(np.sqrt(self.pointwise.size * self.pointwise.var(ddof=1)))
 
 
 def waic(log_likelihood: np.ndarray) -> Elpd:

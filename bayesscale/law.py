@@ -26,8 +26,8 @@ from types import MappingProxyType
 import jax
 import jax.numpy as jnp
 import numpy as np
-import numpyro.distributions as dist
 from numpyro import deterministic, handlers, sample
+from numpyro import distributions as dist
 from numpyro.primitives import Messenger
 
 from bayesscale import priors as prior

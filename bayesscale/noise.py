@@ -12,7 +12,7 @@ from typing import ClassVar, override
 import jax.numpy as jnp
 import numpy as np
 import numpyro
-import numpyro.distributions as dist
+from numpyro import distributions as dist
 from numpyro import handlers
 
 from bayesscale import priors

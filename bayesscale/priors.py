@@ -9,7 +9,7 @@ import math
 
 import jax
 import numpy as np
-import numpyro.distributions as dist
+from numpyro import distributions as dist
 from numpyro.distributions import constraints, transforms
 
 from bayesscale.errors import LawError

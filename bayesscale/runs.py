@@ -185,15 +185,15 @@ def read_runs(source, *, columns=None, units=None, about=None) -> Runs:
         If the loss does not look like nats per token, N or D has one value only, all runs have the same tokens per
         parameter, or C is more than 20% off 6 N D.
     """
+    known = {}
     if isinstance(source, Runs):
         if columns is None and units is None and about is None:
             return source
-        source, about = source.table, {**source.about, **(about or {})}
+        source, known = source.table, source.about
     frame, lines = open_table(source)
     said: list[str] = []
-    columns, units, about = (
-        _as_dict(x, name, said) for x, name in ((columns, "columns"), (units, "units"), (about, "about"))
-    )
+    columns, units = _as_dict(columns, "columns", said), _as_dict(units, "units", said)
+    about = {**known, **_as_dict(about, "about", said)}
 
     frame, renamed = rename(frame, columns, said)
     problems = Problems(frame.index, lines, theirs=renamed, said=said)
@@ -208,11 +208,8 @@ def read_runs(source, *, columns=None, units=None, about=None) -> Runs:
     check_run_ids(frame, problems)
     check_repeats(frame, problems)
     second_looks = check_identities(frame, problems)
-    about = _complete(
-        about,
-        {"columns": renamed, "units": {name: str(unit) for name, unit in units.items()}, "derived": derived},
-        said,
-    )
+    converted = {name: str(unit) for name, unit in units.items()}
+    about = _complete(about, {"columns": renamed, "units": converted, "derived": derived}, said)
     if said:
         raise RunsError(said)
     for second_look in (*second_looks, *doubts(frame, problems)):
@@ -224,7 +221,8 @@ def read_runs(source, *, columns=None, units=None, about=None) -> Runs:
 def _as_dict(given, name, said) -> dict:
     if given is None or isinstance(given, Mapping):
         return dict(given or {})
-    said.append(f'{name}={given!r} is not a dict. Write {name}={{"N": ...}}.')
+    example = {"columns": '{"N": "params"}', "units": '{"N": "millions"}', "about": '{"count_N": "total"}'}[name]
+    said.append(f"{name}={given!r} is not a dict. Write {name}={example}.")
     return {}
 
 
@@ -243,21 +241,17 @@ def _in_our_units(frame, units, problems) -> pd.DataFrame:
             problems.said.append(f"{error}.")
     factors.setdefault("loss_error", factors.get("loss", 1.0))
 
-    numbers = {}
+    frame = frame.copy(deep=False)
     for name in frame.columns:
         if name in units:
             suffixed = np.array([isinstance(cell, str) and cell.strip()[-1:].isalpha() for cell in frame[name]])
             what = f"{problems.column(name)}: a suffix as well as units={{{name!r}: {units[name]!r}}}"
             problems.add_rows(suffixed, what, "Leave one of them out", cells=frame[name].array)
         if name in NUMBERS or name in units:
-            read = read_numbers(
-                frame[name],
-                problems,
-                above_zero=name in NUMBERS and name != "loss_error",
-                zero_too=name == "loss_error",
-            )
-            numbers[name] = read * factors.get(name, 1.0)
-    return frame.assign(**numbers)
+            positive = name in NUMBERS and name != "loss_error"
+            numbers = read_numbers(frame[name], problems, above_zero=positive, zero_too=name == "loss_error")
+            frame[name] = numbers * factors.get(name, 1.0)
+    return frame
 
 
 def _complete(about, found, said) -> dict:

@@ -135,8 +135,11 @@ def check_run_ids(frame: pd.DataFrame, problems: Problems) -> None:
 
 def check_repeats(frame: pd.DataFrame, problems: Problems) -> None:
     """Rows that are equal in every column count one measurement twice and make intervals too narrow."""
-    texts = {name: frame[name].map(repr) for name in frame.columns if pd.api.types.is_object_dtype(frame[name])}
-    repeats = frame.assign(**texts).duplicated().to_numpy() & ~problems.suspect
+    comparable = frame.copy(deep=False)
+    for name in frame.columns:
+        if pd.api.types.is_object_dtype(frame[name]):  # lists and dicts cannot be compared as they are
+            comparable[name] = frame[name].map(repr)
+    repeats = comparable.duplicated().to_numpy() & ~problems.suspect
     problems.add_rows(
         repeats,
         "duplicated rows (equal to an earlier row in every column)",

@@ -1,8 +1,8 @@
 """What a law is: declaration, priors, names, evaluation."""
 
 import numpy as np
-import numpyro.distributions as dist
 import pytest
+from numpyro import distributions as dist
 
 import bayesscale as bs
 from bayesscale import law as laws

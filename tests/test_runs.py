@@ -97,6 +97,13 @@ def test_other_columns_stay_as_they_are():
         pd.testing.assert_series_equal(runs.table[name], table[name])
 
 
+def test_columns_need_not_be_named_by_texts():
+    table = good_table().assign(tag=[[1]] * 6).set_axis([0, 1, 2, 3], axis=1)
+    runs = read_runs(table, columns={"N": 0, "D": 1}, units={2: 1.0})
+    assert runs.columns == ("N", "D", "C", 2, 3)
+    np.testing.assert_array_equal(runs.column(2), good_table()["loss"])
+
+
 # --- what a table may come in ---
 
 
@@ -271,6 +278,7 @@ REFUSED = {
     "name that is none": (good_table(p=1.0), {"columns": {"N params": "p"}}, ["cannot be a name", "loss_error"]),
     "named twice": (good_table(p=1e8), {"columns": {"N": "p", "B": "p"}}, ["'p' is named twice"]),
     "mapping to a list": (good_table(), {"columns": {"N": ["params"]}}, ["no column ['params']"]),
+    "about is a text": (read_runs(good_table()), {"about": "C4"}, ["about='C4' is not a dict"]),
     "columns is a list": (good_table(), {"columns": ["N"]}, ["is not a dict"]),
     "unknown unit": (good_table(), {"units": {"N": "dozens"}}, ["units['N']", "'dozens'", '"millions"']),
     "suffix and unit": (

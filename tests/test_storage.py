@@ -3,9 +3,9 @@
 import json
 
 import numpy as np
-import numpyro.distributions as dist
 import pytest
 import xarray as xr
+from numpyro import distributions as dist
 
 import bayesscale as bs
 from bayesscale.errors import FileError, LawError

@@ -116,7 +116,7 @@ def compare(runs_or_posteriors, laws: Sequence | None = None, **fitting) -> Comp
     pointwise = pd.DataFrame(pointwise)
     differences = pointwise[table.index].sub(pointwise[table.index[0]], axis=0)
     table.insert(3, "diff", differences.sum())
-    table.insert(4, "diff_se", np.sqrt(len(differences) * differences.var(ddof=0)))
+    table.insert(4, "diff_se", np.sqrt(len(differences) * differences.var(ddof=1)))
     table.insert(len(table.columns) - 1, "weight", _stacking(posteriors)[table.index])
     return Comparison(table, posteriors, pointwise)
 

@@ -6,17 +6,25 @@ compiling. NumPyro does the statistics: it traces the model, maps its parameters
 
 from __future__ import annotations
 
+import sys
 from functools import lru_cache
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpyro
 from jax.flatten_util import ravel_pytree
 from numpyro import handlers
 from numpyro.infer import NUTS
 from numpyro.infer.util import constrain_fn, potential_energy
 
 from bayesscale.inference.start import find_mode
+
+# ArviZ leaves a lazily loaded `numpyro` behind. Whoever then imports numpyro.distributions first gets a second copy of
+# that package without its submodules, and numpyro.factor, which every fit needs, fails: give it back what it lacks.
+for _name, _module in list(sys.modules.items()):
+    if _name.rpartition(".")[0] == "numpyro.distributions":
+        vars(numpyro.distributions).setdefault(_name.rpartition(".")[2], _module)
 
 __all__ = ["Sampled", "Settings", "compiled_fit", "compiled_log_densities", "model"]
 

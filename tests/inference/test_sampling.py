@@ -1,5 +1,8 @@
 """The compiled fit: compiled once, in float64, without a trace in the user's JAX, the same each time."""
 
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -137,6 +140,14 @@ def test_trouble_finds_chains_that_disagree(fitted):
     assert "R-hat" in trouble(sampled)
     fine = Sampled(dict(alpha=fitted.draws["alpha"]), dict(diverging=np.zeros((4, 1000), bool)), {}, 0.0)
     assert trouble(fine) == ""
+
+
+def test_arviz_and_distributions_imported_first():
+    """In this order a user's import leaves NumPyro without numpyro.distributions.distribution."""
+    code = (
+        "import arviz, numpyro.distributions; import bayesscale.inference, numpyro; numpyro.distributions.distribution"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
 def test_a_law_that_is_nowhere_positive(ladder):

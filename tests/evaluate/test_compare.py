@@ -1,0 +1,111 @@
+"""WAIC and LOO against independent computations, and what a comparison says."""
+
+import arviz as az
+import numpy as np
+import pytest
+
+import bayesscale as bs
+from bayesscale.elpd import loo, waic
+from bayesscale.errors import RunsError
+
+
+@pytest.fixture(scope="module")
+def comparison(ladder):
+    return bs.compare(ladder, ["chinchilla", "chinchilla_tied", "power(C)"])
+
+
+def test_waic_row_by_row(fitted):
+    """By its definition, a row at a time, in extended precision."""
+    flat = fitted.log_likelihood.reshape(-1, fitted.log_likelihood.shape[-1])
+    elpd = []
+    for row in flat.T.astype(np.longdouble):
+        lppd = np.log(np.mean(np.exp(row - row.max()))) + row.max()
+        elpd.append(lppd - np.mean((row - row.mean()) ** 2))
+    found = waic(fitted.log_likelihood)
+    assert found.elpd == pytest.approx(float(np.sum(elpd)), abs=1e-6)
+    n = len(elpd)
+    assert found.se == pytest.approx(float(np.sqrt(n * np.var(elpd, ddof=1))), abs=1e-6)
+
+
+def test_waic_of_a_normal_mean_in_closed_form():
+    """Known variance, flat prior: p_waic tends to the closed-form posterior variance of the log density."""
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=50)
+    mu = rng.normal(y.mean(), 1 / np.sqrt(50), size=(4, 50_000))
+    log_likelihood = -0.5 * np.log(2 * np.pi) - 0.5 * (y - mu[..., None]) ** 2
+    v, d = 1 / 50, y - y.mean()
+    lppd = -0.5 * np.log(2 * np.pi * (1 + v)) - 0.5 * d**2 / (1 + v)
+    p = v * d**2 + v**2 / 2
+    assert waic(log_likelihood).elpd == pytest.approx(np.sum(lppd - p), abs=0.01)
+    assert waic(log_likelihood).p == pytest.approx(p.sum(), rel=0.02)
+
+
+def test_loo_is_arviz(fitted):
+    theirs = az.loo(fitted.data, pointwise=True)
+    ours = loo(fitted)
+    assert ours.elpd == float(theirs.elpd)
+    assert ours.se == pytest.approx(float(theirs.se), rel=1e-12)
+    np.testing.assert_array_equal(ours.diagnostic, theirs.pareto_k)
+
+
+def test_loo_is_what_refitting_without_the_row_gives(ladder, fitted):
+    """Exact leave-one-out of three rows, by refitting."""
+    ours = loo(fitted)
+    full = [bs.fit("chinchilla", ladder.select(np.arange(16) != i), seed=i) for i in (3, 9)]
+    for i, post in zip((3, 9), full, strict=True):
+        d = post.flat_draws
+        from scipy import stats
+
+        x = {k: ladder.column(k)[i] for k in ("N", "D", "loss")}
+        mean = np.log(d["E"] + d["A"] / x["N"] ** d["alpha"] + d["B"] / x["D"] ** d["beta"])
+        exact = np.log(np.mean(stats.t.pdf(np.log(x["loss"]), d["nu"], mean, d["sigma"])))
+        assert ours.pointwise[i] == pytest.approx(exact, abs=0.15)
+
+
+def test_table(comparison, ladder):
+    table = comparison.table
+    assert table.index[-1] == "power(C)"
+    assert table["diff"].iloc[0] == 0
+    assert (table["diff"].iloc[1:] < 0).all()
+    assert table["weight"].sum() == pytest.approx(1)
+    assert comparison.pointwise.shape == (len(ladder), 3)
+    np.testing.assert_allclose(comparison.pointwise.sum()[table.index], table["elpd_loo"])
+    assert comparison.best.law.name == table.index[0]
+
+
+def test_differences_are_paired(comparison):
+    best, other = comparison.table.index[0], "power(C)"
+    difference = comparison.pointwise[other] - comparison.pointwise[best]
+    assert comparison.table.loc[other, "diff"] == pytest.approx(difference.sum())
+    assert comparison.table.loc[other, "diff_se"] == pytest.approx(np.sqrt(len(difference)) * difference.std(ddof=1))
+
+
+def test_it_speaks(comparison):
+    said = repr(comparison)
+    assert "not how a law extrapolates" in said
+    assert "equally well" in said or "best" in said
+    assert "<table" in comparison._repr_html_()
+
+
+def test_posteriors_of_one_law_are_named_apart(ladder, fitted):
+    normal = bs.fit("chinchilla", ladder, noise="normal")
+    assert set(bs.compare([fitted, normal]).table.index) == {"chinchilla, student-t", "chinchilla, normal"}
+    assert set(bs.compare(dict(a=fitted, b=normal)).table.index) == {"a", "b"}
+
+
+def test_warnings_in_words(ladder):
+    """An outlier that one row's absence would change."""
+    table = ladder.table
+    table.loc[15, "loss"] *= 1.2
+    spoiled = bs.read_runs(table)
+    found = bs.compare(spoiled, ["chinchilla"], noise="normal")
+    assert "row 15" in found.table["warning"].iloc[0]
+    assert "go by LOO" in found.table["warning"].iloc[0]
+
+
+def test_refuses_different_tables(ladder, fitted):
+    other = bs.fit("chinchilla", ladder.select(slice(0, 14)))
+    with pytest.raises(RunsError, match="different tables"):
+        bs.compare([fitted, other])
+    with pytest.raises(RunsError, match="nothing to compare"):
+        bs.compare(ladder)

@@ -1,0 +1,72 @@
+"""Simulation-based calibration of every law: truth from the prior, data from the law, truth ranked in the posterior.
+
+If prior, law, noise and sampler are one consistent model, ranks are uniform (Talts et al. 2018).
+"""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import bayesscale as bs
+from bayesscale import law as laws
+from bayesscale.forecast import expectation, prior_draws
+from bayesscale.inference import Sampling, rows_of, sample_many
+from bayesscale.law import prior
+from bayesscale.noise import StudentT
+
+LAWS = ["chinchilla", "chinchilla_tied", "power(C)", "power(N)", "pure_power(C)", "pure_power(D)"]
+# The prior is told the typical loss, which a real fit reads off its table: here it must not depend on the data.
+TYPICAL = 2.5
+KEPT = 99  # draws of a posterior among which the truth is ranked: thinned until nearly independent
+
+
+def ranks(law, noise, simulations, seed=0, truth_from=None):
+    """Return the rank of the truth among `KEPT` posterior draws: one column per parameter, one row per simulation."""
+    law = laws.named(law)
+    N = np.repeat(np.geomspace(1.9e8, 1.3e9, 4), 4)
+    design = bs.read_runs(dict(N=N, D=20 * N * np.tile([1.0, 2.0, 5.0, 10.0], 4)))
+    x = {c: design.column(c) for c in law.columns}
+    centers = {**{c: stats.gmean(v) for c, v in x.items()}, law.gives: TYPICAL}
+    truth = prior_draws(truth_from or law, noise, draws=simulations, seed=seed)
+    del truth["sigma_run"]
+    mean = expectation(law, truth, x, centers)
+    losses = mean * np.exp(noise.simulate(np.random.default_rng(seed), truth, mean.shape))
+    tables = [rows_of(law, bs.Runs(design.table.assign(loss=loss), design.about), y_center=TYPICAL) for loss in losses]
+    found = []
+    for i, (sampled, _) in enumerate(sample_many(law, noise, tables, Sampling(seed=seed))):
+        thinned = {k: sampled.values[k].reshape(-1) for k in truth}
+        thinned = {k: v[np.linspace(0, len(v) - 1, KEPT).astype(int)] for k, v in thinned.items()}
+        found.append({k: int(np.sum(v < truth[k][i])) for k, v in thinned.items()})
+    return pd.DataFrame(found)
+
+
+def uniformity(column, bins=10):
+    counts = np.bincount(column * bins // (KEPT + 1), minlength=bins)
+    return stats.chisquare(counts).pvalue
+
+
+def check(found):
+    pvalues = found.apply(uniformity)
+    # Bonferroni over the parameters, at one false alarm in a thousand.
+    assert pvalues.min() > 1e-3 / len(pvalues), f"ranks are not uniform:\n{pvalues}"
+
+
+@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("simulations", [50, pytest.param(200, marks=pytest.mark.slow)])
+def test_ranks_are_uniform(law, simulations):
+    check(ranks(law, StudentT(), simulations))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("noise", ["normal", "laplace"])
+def test_ranks_are_uniform_under_other_noises(noise):
+    check(ranks("chinchilla", bs.noise.named(noise), 200))
+
+
+def test_a_wrong_prior_is_found():
+    """The check can fail: the truth comes from another prior than the fit's."""
+    law = bs.models.pure_power("C")
+    fitted_with = law.with_priors(alpha=prior.exponent(0.075, spread=0.05))
+    with pytest.raises(AssertionError, match="not uniform"):
+        check(ranks(fitted_with, StudentT(), 50, truth_from=law.with_priors(alpha=prior.exponent(0.15, spread=0.1))))
