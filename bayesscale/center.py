@@ -17,7 +17,7 @@ import numpyro
 from bayesscale import priors
 from bayesscale.errors import LawError
 
-__all__ = ["Covariate", "response_centered_at", "split_at_center", "value_at_center"]
+__all__ = ["Covariate", "response_centered_at", "sample", "split_at_center", "value_at_center"]
 
 _response_center = ContextVar("response_center")
 
@@ -88,6 +88,21 @@ class Covariate:
 
     __rmul__ = __mul__
     __radd__ = __add__
+
+
+def sample(name, distribution, *, of=None):
+    """Sample a parameter: `numpyro.sample`, which may say of which term the parameter is the exponent.
+
+    Parameters
+    ----------
+    name : str
+        The paper's name.
+    distribution : numpyro distribution
+        Its prior.
+    of : scalar, optional
+        For an exponent: the value of its term at the centre. Changes nothing but how fast the posterior is sampled.
+    """
+    return numpyro.sample(name, distribution, infer={} if of is None else {"term": of})
 
 
 def value_at_center():

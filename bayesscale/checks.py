@@ -32,15 +32,19 @@ class Checks:
         """The worst of all."""
         return max(self.table["status"], key=ORDER.index)
 
+    def _headline(self):
+        open_ = self.table.loc[self.table["status"] != "PASS", "check"]
+        return f"fit check: {self.status}" + (f" ({', '.join(open_)})" if len(open_) else "")
+
     def __repr__(self):
         width = self.table["check"].str.len().max()
-        lines = [f"fit check: {self.status}"]
+        lines = [self._headline()]
         for row in self.table.itertuples():
             lines.append(f"  {row.status}  {row.check:<{width}}  {row.value:<12}  {row.advice}".rstrip())
         return "\n".join(lines)
 
     def _repr_html_(self):
-        return f"<p><b>fit check: {self.status}</b></p>{self.table.to_html(index=False, border=0)}"
+        return f"<p><b>{self._headline()}</b></p>{self.table.to_html(index=False, border=0)}"
 
 
 def convergence(draws: np.ndarray) -> dict[str, float]:
@@ -122,14 +126,12 @@ def contraction(post) -> pd.DataFrame:
 
 
 def _contraction_checks(post):
+    of_the_law = "what depends on it is the prior's answer; say so, or vary it."
+    of_the_noise = "usual with few runs; it shapes the tails of a new run's interval and hardly the expected value."
     for name, row in contraction(post).iterrows():
-        advice = f"the data say little about {name}: what depends on it is the prior's answer; say so, or vary it."
-        yield _row(
-            f"data on {name}",
-            _grade(row["contraction"], 0.36, -np.inf, high_is_bad=False),
-            f"{row['contraction']:.2f}",
-            advice,
-        )
+        advice = f"the data say little about {name}: {of_the_law if name in post.law.priors() else of_the_noise}"
+        status = _grade(row["contraction"], 0.36, -np.inf, high_is_bad=False)
+        yield _row(f"data on {name}", status, f"{row['contraction']:.2f}", advice)
 
 
 def check(post) -> Checks:

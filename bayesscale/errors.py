@@ -45,7 +45,7 @@ class RunsError(BayesscaleError, ValueError):
         if len(self.problems) == 1:
             super().__init__(self.problems[0])
         else:
-            super().__init__("\n".join([f"{len(self.problems)} problems in the table of runs:", *self.problems]))
+            super().__init__("\n".join([f"{len(self.problems)} problems:", *self.problems]))
 
 
 class LawError(BayesscaleError, ValueError):

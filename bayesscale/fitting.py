@@ -32,7 +32,7 @@ def fit(law: str | Law, runs, *, noise: str | Noise = "student-t", seed: int = 0
     seed : int
         Same seed, same machine: same draws.
     **sampling
-        ``chains`` (4), ``draws`` per chain (1000), ``warmup`` (300; 600 for at most 64 rows or rows that
+        ``chains`` (4), ``draws`` per chain (1000), ``warmup`` (300; 1000 for at most 64 rows or rows that
         share runs), ``target_accept``
         (.9), ``precision`` ("float64", or "float32" for a TPU), ``second_try`` (True: sample again, more carefully,
         where the first try is in trouble).

@@ -66,7 +66,7 @@ class Forecast:
         for mass in np.atleast_1d(level):
             low, high = self.interval(mass)
             columns |= {f"low{100 * mass:g}": low, f"high{100 * mass:g}": high}
-        return pd.concat([self.targets, pd.DataFrame(columns, index=self.targets.index)], axis=1)
+        return self.targets.assign(**columns)
 
     def quantiles(self, probabilities=(0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)) -> pd.DataFrame:
         """Return quantiles, one row per target and one column per probability."""
@@ -152,20 +152,21 @@ def predict(post, targets=None, *, kind="new-run", seed=0, **covariates) -> Fore
     return Forecast(frame, values, post.law.gives, kind, post.law.name)
 
 
+@lru_cache(maxsize=128)
+def _compiled_priors(law, noise, draws):
+    priors = {**law.priors(), **noise.priors()}
+
+    def sample(key):
+        keys = jax.random.split(key, len(priors))
+        return {k: d.sample(each, (draws,)) for (k, d), each in zip(priors.items(), keys, strict=True)}
+
+    return jax.jit(sample)
+
+
 def prior_draws(law, noise, *, draws: int = 1000, seed: int = 0) -> dict[str, np.ndarray]:
     """Draw every parameter of law and noise from its prior: shape (draws,) each."""
-    priors = {**law.priors(), **noise.priors()}
     with precise("float64"), compiling():
-        keys = jax.random.split(jax.random.PRNGKey(seed), len(priors))
-        sampled = _sample_priors(priors, keys, draws)
-        return {k: np.asarray(v) for k, v in sampled.items()}
-
-
-def _sample_priors(priors, keys, draws):
-    def all_of(keys):
-        return {k: d.sample(key, (draws,)) for (k, d), key in zip(priors.items(), keys, strict=True)}
-
-    return jax.jit(all_of)(keys)
+        return jax.tree.map(np.asarray, _compiled_priors(law, noise, draws)(jax.random.PRNGKey(seed)))
 
 
 def prior_predictive(law, runs, *, noise="student-t", kind="new-run", draws: int = 1000, seed: int = 0) -> Forecast:

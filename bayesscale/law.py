@@ -8,7 +8,7 @@ A law is a plain function; the decorator says what it takes, what it gives and w
     def chinchilla(N, D):
         \"\"\"L(N, D) = E + A / N^alpha + B / D^beta\"\"\"
         E, a, b = split_at_center("E", "A", "B")
-        alpha = sample("alpha", prior.exponent(0.30, spread=0.40))
+        alpha = sample("alpha", prior.exponent(0.30, spread=0.40), of=a)
         ...
 
 A law written in a notebook cell is used exactly as a built-in one.
@@ -26,12 +26,12 @@ from types import MappingProxyType
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpyro import deterministic, handlers, sample
+from numpyro import deterministic, handlers
 from numpyro import distributions as dist
 from numpyro.primitives import Messenger
 
 from bayesscale import priors as prior
-from bayesscale.center import Covariate, response_centered_at, split_at_center, value_at_center
+from bayesscale.center import Covariate, response_centered_at, sample, split_at_center, value_at_center
 from bayesscale.errors import LawError
 from bayesscale.units import parse_numbers
 
@@ -149,14 +149,15 @@ class Law:
         return [x if x == column else f"{x} = {column}" for x, column in zip(self.takes, self.columns, strict=True)]
 
     def __repr__(self):
-        width = max(map(len, self.priors()), default=0)
+        said = {name: prior.describe(d) for name, d in self.priors().items()}
+        width, wide = (max(map(len, texts), default=0) for texts in (said, said.values()))
         lines = [f"law {self.name}: {self.formula}", f"  takes {', '.join(self._inputs)}; gives {self.gives}"]
         lines += [f"  source: {self.source}"] if self.source else []
         for name, d in self.priors().items():
             interval = prior.interval(d)
             tail = f"   95% in {interval[0]:.3g} to {interval[1]:.3g}" if interval else ""
             changed = "   (replaced)" if name in self.replaced else ""
-            lines.append(f"  {name:<{width}} ~ {prior.describe(d)}{tail}{changed}")
+            lines.append(f"  {name:<{width}} ~ {said[name]:<{wide if tail else 0}}{tail}{changed}")
         if "level" in self.priors():
             lines.append(
                 f"  level is the {self.gives} at the data's centre relative to its geometric mean over the runs"

@@ -15,7 +15,7 @@ import pandas as pd
 
 from bayesscale.errors import NumberError, RunsError, RunsWarning
 from bayesscale.table_checks import Problems, check_identities, check_repeats, check_run_ids, doubts, read_numbers
-from bayesscale.table_columns import COVARIATES, NUMBERS, STANDARD, derive, how_to_name, rename, shown
+from bayesscale.table_columns import COVARIATES, MAY_HAVE_GAPS, NUMBERS, STANDARD, derive, how_to_name, rename, shown
 from bayesscale.table_sources import open_table
 from bayesscale.units import format_number, scale_factor
 
@@ -202,7 +202,7 @@ def read_runs(source, *, columns=None, units=None, about=None) -> Runs:
     frame = _in_our_units(frame, units, problems)
     frame, derived = derive(frame)
     for name in derived:
-        too_large = ~np.isfinite(frame[name].to_numpy()) & ~problems.suspect
+        too_large = np.isinf(frame[name].to_numpy()) & ~problems.suspect
         problems.add_rows(too_large, f"column {name!r} = {derived[name]}: not finite", "Check what it is derived from")
 
     check_run_ids(frame, problems)
@@ -249,7 +249,8 @@ def _in_our_units(frame, units, problems) -> pd.DataFrame:
             problems.add_rows(suffixed, what, "Leave one of them out", cells=frame[name].array)
         if name in NUMBERS or name in units:
             positive = name in NUMBERS and name != "loss_error"
-            numbers = read_numbers(frame[name], problems, above_zero=positive, zero_too=name == "loss_error")
+            signs = dict(above_zero=positive, zero_too=name == "loss_error")
+            numbers = read_numbers(frame[name], problems, **signs, gaps=name in MAY_HAVE_GAPS)
             frame[name] = numbers * factors.get(name, 1.0)
     return frame
 

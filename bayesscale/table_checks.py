@@ -73,7 +73,7 @@ def _cell(value) -> str:
     return repr(value) if isinstance(value, str) else str(value)
 
 
-def read_numbers(cells: pd.Series, problems: Problems, *, above_zero=False, zero_too=False) -> np.ndarray:
+def read_numbers(cells: pd.Series, problems: Problems, *, above_zero=False, zero_too=False, gaps=False) -> np.ndarray:
     """Read a column as float64, telling `problems` of every cell that is missing, no number, infinite or not positive.
 
     Parameters
@@ -85,16 +85,21 @@ def read_numbers(cells: pd.Series, problems: Problems, *, above_zero=False, zero
         Whether a number must be positive.
     zero_too : bool
         Whether a number must be positive or zero.
+    gaps : bool
+        Whether a cell may be empty: such columns are refused when a law asks for them, not before.
 
     Returns
     -------
     ndarray of float64
-        NaN where there was a problem.
+        NaN where there was a problem or a gap.
     """
     where = problems.column(cells.name)
     values = cells.array
     missing = cells.isna().to_numpy()
-    problems.add_rows(missing, f"{where}: no value", "Fill it in, or drop the row (or the column, if no law needs it)")
+    if not gaps:
+        problems.add_rows(
+            missing, f"{where}: no value", "Fill it in, or drop the row (or the column, if no law needs it)"
+        )
 
     numbers, why = _numbers_or_why(cells)
     for reason in dict.fromkeys(why[why != ""]):

@@ -11,6 +11,8 @@ import pandas as pd
 __all__ = ["COVARIATES", "NUMBERS", "RULES", "STANDARD", "Rule", "derive", "how_to_name", "rename", "shown"]
 
 COVARIATES = ("N", "D", "C", "B", "S", "lr")
+# How a run was trained is often known of some runs only; most laws do not ask.
+MAY_HAVE_GAPS = ("B", "S", "lr")
 NUMBERS = (*COVARIATES, "loss", "loss_error", "weight")
 STANDARD = ("run", *NUMBERS)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -19,8 +19,8 @@ def read_targets(targets=None, *, takes: Sequence[str], **covariates) -> pd.Data
 
     Parameters
     ----------
-    targets : DataFrame, Runs or dict of columns, optional
-        One row per target; other columns are kept.
+    targets : DataFrame, Runs or dict, optional
+        One row per target; other columns of a frame are kept. A dict is read like `covariates`.
     takes : sequence of str
         The covariates that must be there or follow from others (C = 6 N D, D = C / (6 N), ...).
     **covariates : number, str or sequence
@@ -37,6 +37,8 @@ def read_targets(targets=None, *, takes: Sequence[str], **covariates) -> pd.Data
         A covariate is missing, not a positive finite number, or of another length than the others.
     """
     table = getattr(targets, "table", targets)
+    if isinstance(table, Mapping):
+        covariates, table = {**table, **covariates}, None
     frame = pd.DataFrame() if table is None else pd.DataFrame(table).copy()
     given = {k: np.atleast_1d(parse_numbers(v, name=k)) for k, v in covariates.items()}
     lengths = {k: len(v) for k, v in given.items() if len(v) != 1}
@@ -51,7 +53,8 @@ def read_targets(targets=None, *, takes: Sequence[str], **covariates) -> pd.Data
         frame[name] = np.broadcast_to(values, n)
     known = {name for rule in RULES for name in (rule.gives, *rule.needs)} | set(takes)
     for name in known & set(frame.columns):
-        frame[name] = parse_numbers(frame[name], name=name)
+        if not pd.api.types.is_float_dtype(frame[name]):
+            frame[name] = parse_numbers(frame[name], name=name)
     frame, _ = derive(frame)
     _check(frame, takes)
     return frame

@@ -210,6 +210,6 @@ def scale_factor(unit, *, name: str = "unit") -> float:
 
 
 def _number_error(name, value, why, what="a number"):
-    shown = repr(value)
+    shown = repr(str(value) if isinstance(value, np.str_) else value)
     shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
     return NumberError(f"{name}: {shown} is not {what}: {why}")

@@ -10,8 +10,8 @@ def chinchilla(N, D):
     N parameters, D training tokens -> loss in nats per token. E is the loss that no model and no data can remove.
     """
     E, a, b = split_at_center("E", "A", "B")
-    alpha = sample("alpha", prior.exponent(0.30, spread=0.40))
-    beta = sample("beta", prior.exponent(0.33, spread=0.50))
+    alpha = sample("alpha", prior.exponent(0.30, spread=0.40), of=a)
+    beta = sample("beta", prior.exponent(0.33, spread=0.50), of=b)
     A = deterministic("A", a * N.center**alpha)
     B = deterministic("B", b * D.center**beta)
     return E + A / N**alpha + B / D**beta
@@ -25,7 +25,7 @@ def chinchilla_tied(N, D):
     What remains identifiable when all runs lie near one tokens-per-parameter ray.
     """
     E, a, b = split_at_center("E", "A", "B")
-    alpha = sample("alpha", prior.exponent(0.27, spread=0.35))
+    alpha = sample("alpha", prior.exponent(0.27, spread=0.35), of=a + b)
     A = deterministic("A", a * N.center**alpha)
     B = deterministic("B", b * D.center**alpha)
     return E + A / N**alpha + B / D**alpha

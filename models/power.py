@@ -10,7 +10,7 @@ def power(x):
     x is any one of N (parameters), D (tokens), C (FLOP) -> loss in nats per token, with a floor E.
     """
     E, a = split_at_center("E", "A")
-    alpha = sample("alpha", prior.exponent(0.25, spread=0.60))
+    alpha = sample("alpha", prior.exponent(0.25, spread=0.60), of=a)
     A = deterministic("A", a * x.center**alpha)
     return E + A / x**alpha
 

@@ -53,17 +53,28 @@ class Comparison:
         lead = f"{ahead:.1f} +- {error:.1f} ({ahead / error:.1f} standard errors)"
         return f"{first} predicts rows like these best: ahead of {second} by {lead}"
 
-    def _notes(self):
-        notes = [self._verdict(), *(f"{k}: {w}" for k, w in self.table["warning"].items() if w)]
-        return [*filter(None, notes), "both score interpolation, not how a law extrapolates"]
+    @property
+    def notes(self) -> list[str]:
+        """What the table says in words, its warnings, and what it cannot say."""
+        warnings = {}
+        for law, said in self.table["warning"].items():
+            for warning in filter(None, said.split("; ")):
+                warnings.setdefault(warning, []).append(law)
+        verdict = self._verdict()
+        mixing = "a weight is a share in a mixture, not a probability: of laws that predict alike, one may take all"
+        return [
+            *filter(None, [verdict, mixing if "equally" in verdict else ""]),
+            *(f"{', '.join(laws)}: {warning}" for warning, laws in warnings.items()),
+            "both criteria score interpolation, not how a law extrapolates",
+        ]
 
     def __repr__(self):
         shown = self.table.drop(columns="warning").to_string(float_format=lambda x: f"{x:.2f}")
-        return "\n".join(["comparison on rows like those fitted; higher elpd is better", shown, *self._notes()])
+        return "\n".join(["comparison on rows like those fitted; higher elpd is better", shown, *self.notes])
 
     def _repr_html_(self):
         table = self.table.drop(columns="warning").to_html(float_format=lambda x: f"{x:.2f}", border=0)
-        return table + "".join(f"<p>{note}</p>" for note in self._notes())
+        return table + "".join(f"<p>{note}</p>" for note in self.notes)
 
 
 def compare(runs_or_posteriors, laws: Sequence | None = None, **fitting) -> Comparison:
@@ -152,11 +163,12 @@ def _stacking(posteriors) -> pd.Series:
 
 def _warning(by_waic, by_loo, post):
     said = []
-    if n := int(np.sum(by_loo.diagnostic > KHAT)):
+    if np.any(by_loo.diagnostic > KHAT):
         row = post.runs.table.index[int(np.argmax(by_loo.diagnostic))]
-        said.append(f"LOO is unreliable at {n} row(s) (k-hat above {KHAT}, most at row {row})")
-    if n := int(np.sum(by_waic.diagnostic > P_WAIC)):
-        said.append(f"WAIC is unreliable at {n} row(s) (p_waic above {P_WAIC}): go by LOO")
+        said.append(f"LOO is unreliable (k-hat above {KHAT}, most at row {row})")
+    if np.any(by_waic.diagnostic > P_WAIC):
+        row = post.runs.table.index[int(np.argmax(by_waic.diagnostic))]
+        said.append(f"WAIC is unreliable (p_waic above {P_WAIC}, most at row {row}), go by LOO")
     if post.settings.get("trouble"):
         said.append(f"the fit itself: {post.settings['trouble']}")
     return "; ".join(said)

@@ -18,6 +18,7 @@ from numpyro import handlers
 from numpyro.infer import NUTS
 from numpyro.infer.util import constrain_fn, potential_energy
 
+from bayesscale.inference.coordinates import slopes
 from bayesscale.inference.start import find_mode
 
 # ArviZ leaves a lazily loaded `numpyro` behind. Whoever then imports numpyro.distributions first gets a second copy of
@@ -49,7 +50,9 @@ class Sampled(NamedTuple):
 
 def model(law, noise, rows):
     """Join law, noise and table: the NumPyro model that is sampled."""
-    noise.observe(law.expected(rows.covariates, rows.y_center), rows)
+    with slopes():
+        expected = law.expected(rows.covariates, rows.y_center)
+    noise.observe(expected, rows)
 
 
 def _unconstrained(law, noise, rows):

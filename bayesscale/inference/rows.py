@@ -9,7 +9,8 @@ import jax
 import numpy as np
 
 from bayesscale.center import Covariate
-from bayesscale.errors import RunsError
+from bayesscale.errors import LawError, RunsError
+from bayesscale.table_columns import STANDARD
 
 __all__ = ["Rows", "rows_of"]
 
@@ -92,7 +93,14 @@ def rows_of(law, runs, *, y_center=None) -> Rows:
     ------
     RunsError
         A column is missing.
+    LawError
+        The law is over any quantity and was not told which.
     """
+    free = [x for x, column in zip(law.takes, law.columns, strict=True) if x == column and x not in STANDARD]
+    if free and not set(free) <= set(runs.columns):
+        raise LawError(
+            f'law {law.name} takes {", ".join(free)}: say which column, as in "{law.name}(C)" or "{law.name}(N)"'
+        )
     n = len(runs)
     extra = _padded(n) - n
 

@@ -19,9 +19,10 @@ from bayesscale.inference.rows import Rows
 __all__ = ["Sampling", "log_densities", "sample", "sample_many", "trouble"]
 
 # With few runs, or rows that share runs, the posterior is curved, which takes the warm-up longer to learn.
-FEW_ROWS, WARMUP_CURVED, WARMUP = 64, 600, 300
+FEW_ROWS, WARMUP_CURVED, WARMUP = 64, 1000, 300
 TARGET_ACCEPT, TARGET_ACCEPT_SECOND = 0.9, 0.98
-RHAT, ESS_PER_CHAIN = 1.01, 100
+# Effective draws that are enough: a tenth of the draws, at most 400.
+RHAT, ENOUGH = 1.01, 0.1
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Sampling:
     chains, draws : int
         Draws are per chain.
     warmup : int or None
-        None: 300, or 600 where rows are few or share runs.
+        None: 300, or 1000 where rows are few or share runs.
     target_accept : float
     precision : {"float64", "float32"}
     second_try : bool
@@ -70,9 +71,12 @@ def trouble(sampled: Sampled) -> str:
     values = values[..., np.ptp(values, axis=(0, 1)) > 0]
     if values.shape[0] > 1 and not (worst := float(np.max(split_gelman_rubin(values), initial=0))) <= RHAT:
         said.append(f"R-hat {worst:.3f}")
-    least = float(np.min(effective_sample_size(values), initial=np.inf))
-    if least < ESS_PER_CHAIN * values.shape[0]:
-        said.append(f"effective sample size {least:.0f}")
+    # A chain that was stuck in a corner for a while shows in the tails first.
+    low, high = np.quantile(values, [0.05, 0.95], axis=(0, 1))
+    for what, x in (("", values), (" in the tails", np.concatenate([values <= low, values >= high], axis=-1) * 1.0)):
+        least = float(np.min(effective_sample_size(x), initial=np.inf))
+        if least < ENOUGH * min(values[..., 0].size, 4000):
+            said.append(f"effective sample size {least:.0f}{what}")
     return ", ".join(said)
 
 

@@ -120,7 +120,7 @@ def test_vectorized_chains_agree_with_sequential_ones(ladder, monkeypatch):
 
 def test_trouble_is_said(ladder):
     post = bs.fit("chinchilla", ladder, chains=2, draws=20, warmup=5, second_try=False)
-    assert "effective sample size" in post.settings["trouble"]
+    assert post.settings["trouble"]
     assert "not to be trusted" in repr(post)
     assert post.check().status != "PASS"
 
@@ -166,7 +166,7 @@ def test_fewer_rows_than_parameters_is_allowed_with_a_warning(ladder):
 
 
 def test_what_the_law_takes_must_be_there(ladder):
-    with pytest.raises(RunsError, match="no column 'x'"):
+    with pytest.raises(LawError, match=r'say which column, as in "power\(C\)"'):
         bs.fit("power", ladder)
     with pytest.raises(RunsError, match="no column 'lr'"):
         bs.fit("power(lr)", ladder)

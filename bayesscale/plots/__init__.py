@@ -1,0 +1,17 @@
+"""Figures of a fit. Each takes and returns matplotlib Axes; ``<name>_data`` gives the numbers of figure ``<name>``."""
+
+from bayesscale.plots.comparison import comparison, comparison_data
+from bayesscale.plots.forecast import forecast, forecast_data
+from bayesscale.plots.prior_posterior import prior_posterior, prior_posterior_data
+from bayesscale.plots.residuals import residuals, residuals_data
+
+__all__ = [
+    "comparison",
+    "comparison_data",
+    "forecast",
+    "forecast_data",
+    "prior_posterior",
+    "prior_posterior_data",
+    "residuals",
+    "residuals_data",
+]
