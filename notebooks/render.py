@@ -1,5 +1,7 @@
 """Make the notebooks from their scripts: ``python notebooks/render.py`` executes each and writes the .ipynb beside it.
 
+It also draws README's picture.
+
 The script (jupytext's percent format) is the source; the notebook is never edited by hand. The published runs are
 needed: set BAYESSCALE_DATA, or be online.
 """
@@ -11,9 +13,12 @@ import jupytext
 import nbformat
 from nbclient import NotebookClient
 
+import bayesscale as bs
+
 
 def render(script: Path) -> None:
     os.environ["PYTHONWARNINGS"] = "ignore:IProgress not found"  # tqdm's, where ipywidgets is absent; it names paths
+    os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"  # figures into the notebook, whatever is set
     notebook = jupytext.read(script)
     NotebookClient(notebook, timeout=600, kernel_name="python3", record_timing=False).execute()
     notebook.metadata = {
@@ -28,6 +33,14 @@ def render(script: Path) -> None:
     nbformat.write(notebook, script.with_suffix(".ipynb"))
 
 
+def picture(path: Path) -> None:
+    """Draw README's picture: what `bayesscale demo` draws."""
+    post = bs.fit("chinchilla", bs.datasets.load("simulated-ladder"))
+    axes = bs.plots.forecast(post, targets=post.predict(N=["7B", "70B"], D="1.4T").targets)
+    axes.figure.savefig(path, dpi=110, bbox_inches="tight")
+
+
 if __name__ == "__main__":
+    picture(Path(__file__).with_name("forecast.png"))
     for script in sorted(Path(__file__).parent.glob("[0-9]*.py")):
         render(script)
