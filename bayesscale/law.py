@@ -139,10 +139,18 @@ class Law:
 
     @cached_property
     def _sites(self):
-        ones = {c: Covariate(jnp.zeros(1), 1.0) for c in self.columns}
-        with handlers.seed(rng_seed=0), handlers.trace() as trace:
-            self.expected(ones, 1.0)
-        return {k: site for k, site in trace.items() if site["type"] in ("sample", "deterministic")}
+        found = {}
+
+        def run():
+            ones = {c: Covariate(jnp.zeros(1), 1.0) for c in self.columns}
+            with handlers.seed(rng_seed=0), handlers.trace() as trace:
+                self.expected(ones, 1.0)
+            found.update((k, site) for k, site in trace.items() if site["type"] in ("sample", "deterministic"))
+
+        jax.eval_shape(run)  # nothing is computed, so nothing is compiled
+        if any(isinstance(x, jax.core.Tracer) for site in found.values() for x in jax.tree.leaves(site.get("fn"))):
+            run()  # a prior is itself computed in the law: compute it
+        return found
 
     @property
     def _inputs(self):

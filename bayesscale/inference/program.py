@@ -81,6 +81,7 @@ def compiled_fit(law, noise, settings: Settings, vectorized: bool):
         key_start, key_chains = jax.random.split(key)
         dimension, named = _unconstrained(law, noise, rows)
 
+        @jax.jit  # traced once, wherever it is used below
         def potential(q):
             return potential_energy(model, (law, noise, rows), {}, named(q))
 
