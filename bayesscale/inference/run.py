@@ -13,7 +13,7 @@ from numpyro.diagnostics import effective_sample_size, split_gelman_rubin
 
 from bayesscale.errors import SamplingError
 from bayesscale.inference.compilation import compiling, precise
-from bayesscale.inference.program import Sampled, Settings, compiled_fit, compiled_log_densities
+from bayesscale.inference.program import Sampled, Settings, compiled_batch, compiled_fit, compiled_log_densities
 from bayesscale.inference.rows import Rows
 
 __all__ = ["Sampling", "log_densities", "sample", "sample_many", "trouble"]
@@ -84,11 +84,6 @@ def _numpy(tree):
     return jax.tree.map(np.asarray, tree)
 
 
-def _program(law, noise, rows, how):
-    vectorized = jax.default_backend() != "cpu"
-    return compiled_fit(law, noise, how.program(rows), vectorized)
-
-
 def _checked(sampled: Sampled, law, noise) -> Sampled:
     if not np.isfinite(sampled.mode_value):
         raise SamplingError(
@@ -149,22 +144,28 @@ def _shape(rows: Rows):
 
 
 def _sample_same_shape(law, noise, tables, keys, how) -> list[Sampled]:
-    program = _program(law, noise, tables[0], how)
+    settings = how.program(tables[0])
     tables = [jax.tree.map(jnp.asarray, rows) for rows in tables]
-    if jax.default_backend() != "cpu" and len(tables) > 1:
+    accelerated = _accelerated()
+    if accelerated and len(tables) > 1:
         stacked = jax.tree.map(lambda *x: jnp.stack(x), *tables)
-        together = _numpy(jax.jit(jax.vmap(program))(jnp.stack(keys), stacked))
+        together = _numpy(compiled_batch(law, noise, settings)(jnp.stack(keys), stacked))
         return [jax.tree.map(lambda x, i=i: x[i], together) for i in range(len(tables))]
+    program = compiled_fit(law, noise, settings, vectorized=accelerated)
     first = _numpy(program(keys[0], tables[0]))
+    if len(tables) == 1:
+        return [first]
 
     def one(key, rows):
         with precise(how.precision):  # the context belongs to a thread
             return _numpy(program(key, rows))
 
-    if len(tables) == 1:
-        return [first]
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         return [first, *threads.map(one, keys[1:], tables[1:])]
+
+
+def _accelerated() -> bool:
+    return jax.default_backend() != "cpu"
 
 
 def log_densities(law, noise, rows: Rows, values: dict, *, precision: str = "float64"):

@@ -13,7 +13,7 @@ from numpyro.infer.util import log_density
 import bayesscale as bs
 from bayesscale.errors import LawError, RunsError, RunsWarning, SamplingError
 from bayesscale.inference import Sampling, compilation, rows_of, run, sample_many
-from bayesscale.inference.program import Sampled, compiled_fit, model
+from bayesscale.inference.program import Sampled, model
 from bayesscale.inference.run import trouble
 from bayesscale.law import Law, deterministic, prior, sample, split_at_center, value_at_center
 from bayesscale.models import chinchilla
@@ -106,12 +106,10 @@ def test_vectorized_chains_agree_with_sequential_ones(ladder, monkeypatch):
     rows = rows_of(chinchilla, ladder)
     how = Sampling()
     [(sequential, _)] = sample_many(chinchilla, StudentT(), [rows], how)
-    monkeypatch.setattr(
-        run, "_program", lambda law, noise, rows, how: compiled_fit(law, noise, how.program(rows), True)
-    )
-    monkeypatch.setattr(jax, "default_backend", lambda: "accelerator")
+    monkeypatch.setattr(run, "_accelerated", lambda: True)
+    single = sample_many(chinchilla, StudentT(), [rows], how)
     both = sample_many(chinchilla, StudentT(), [rows, rows], how)
-    for vectorized, _ in both:
+    for vectorized, _ in [*single, *both]:
         for name in ("E", "alpha", "beta", "sigma"):
             spread = sequential.values[name].std()
             assert abs(vectorized.values[name].mean() - sequential.values[name].mean()) < 0.25 * spread
