@@ -15,11 +15,13 @@ __version__ = _version("bayesscale")
 # Where each public name lives. Imported when first used, so that `import bayesscale` and the command line's help do not
 # wait for JAX, pandas or ArviZ.
 _homes = {
+    "Allocation": "decide",
     "Comparison": "evaluate",
     "Forecast": "forecast",
     "Law": "law",
     "Posterior": "posterior",
     "Runs": "runs",
+    "allocate": "decide",
     "cache_compilation": "inference",
     "compare": "evaluate",
     "fit": "fitting",
@@ -50,6 +52,7 @@ def __dir__():
 
 if TYPE_CHECKING:
     from bayesscale import datasets, errors, models, noise, plots
+    from bayesscale.decide import Allocation, allocate
     from bayesscale.evaluate import Comparison, compare
     from bayesscale.fitting import fit, fit_many
     from bayesscale.forecast import Forecast, prior_predictive

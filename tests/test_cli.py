@@ -261,3 +261,16 @@ def test_remedies_are_said_as_options():
     assert in_cli_words('name yours with columns={"D": "tokens"}, or') == "name yours with --columns D=tokens, or"
     assert in_cli_words("fit with target_accept=0.99, or") == "fit with --target-accept 0.99, or"
     assert in_cli_words("sample longer (warmup=, draws=)") == "sample longer (--warmup, --draws)"
+
+
+def test_allocate_says_what_python_says(saved, capsys):
+    post = bs.load(saved)
+    assert main(["allocate", str(saved), "--C", "1e22", "--inference-tokens", "1T", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    found = bs.allocate(post, C="1e22", inference_tokens="1T")
+    assert said["optimum"]["N"]["median"] == pytest.approx(found.draws["N"].median())
+    assert said["near_optimal"]["N"] == pytest.approx(list(found.near_optimal))
+    assert main(["allocate", str(saved), "--C", "1e22"]) == 0
+    assert "costs less than 0.1% loss" in " ".join(capsys.readouterr().out.split())
+    assert main(["allocate", str(saved), "--C", "1e22x"]) == 2
+    assert "1e22x" in capsys.readouterr().err

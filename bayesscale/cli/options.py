@@ -89,7 +89,7 @@ class Sampling:
     draws
         Draws per chain.
     warmup
-        Warm-up steps per chain. [default: 300, or 600 for at most 64 rows]
+        Warm-up steps per chain. [default: 300, or 1000 for at most 64 rows]
     target_accept
         Higher: smaller steps, for a posterior that the sampler finds hard.
     """

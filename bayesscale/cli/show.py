@@ -16,12 +16,25 @@ from rich.text import Text
 from bayesscale.cli.messages import in_cli_words
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from bayesscale.checks import Checks
     from bayesscale.evaluate import Comparison
     from bayesscale.forecast import Forecast
     from bayesscale.posterior import Posterior
 
-__all__ = ["check", "comparison", "forecast", "heading", "number", "parameters", "print_json", "print_table", "text"]
+__all__ = [
+    "allocation",
+    "check",
+    "comparison",
+    "forecast",
+    "heading",
+    "number",
+    "parameters",
+    "print_json",
+    "print_table",
+    "text",
+]
 
 # What is printed is the users' own words too, such as names with [brackets]: never markup.
 console = Console(highlight=False, markup=False, emoji=False)
@@ -115,7 +128,7 @@ def forecast(made: Forecast, *, targets: Iterable[str], level: Iterable[float], 
     from bayesscale.units import format_number
 
     table = made.table(level=level)
-    masses = [f"{100 * mass:g}" for mass in level]
+    masses = _masses(level)
     rows = []
     for at, row in enumerate(table.to_dict("records")):
         target = [format_number(x) if isinstance(x := row[k], int | float) else str(x) for k in targets]
@@ -123,6 +136,22 @@ def forecast(made: Forecast, *, targets: Iterable[str], level: Iterable[float], 
         rows.append([*target, number(row["median"]), *intervals, *(values[at] for values in (extra or {}).values())])
     columns = [*targets, "median", *(f"{m}% interval" for m in masses), *(extra or {})]
     print_table(columns, rows, left=0)
+
+
+def allocation(table: pd.DataFrame, *, level: Iterable[float]) -> None:
+    """Print what the optimum looks like."""
+    from bayesscale.units import format_number
+
+    rows = []
+    for name, row in table.iterrows():
+        write = number if name not in ("N", "D") else format_number
+        spans = [f"{write(row[f'low{m}'])}{_sign('–', ' to ')}{write(row[f'high{m}'])}" for m in _masses(level)]
+        rows.append([str(name).replace("_", " "), write(row["median"]), *spans])
+    print_table(["", "median", *(f"{m}% interval" for m in _masses(level))], rows)
+
+
+def _masses(level):
+    return [f"{100 * mass:g}" for mass in level]
 
 
 def comparison(compared: Comparison) -> None:

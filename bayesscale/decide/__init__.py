@@ -1,0 +1,5 @@
+"""What to train: decisions from posterior draws."""
+
+from bayesscale.decide.allocate import Allocation, allocate
+
+__all__ = ["Allocation", "allocate"]
