@@ -13,6 +13,7 @@ from contextvars import ContextVar
 
 import jax.numpy as jnp
 import numpyro
+from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from bayesscale import priors
 from bayesscale.errors import LawError
@@ -32,10 +33,12 @@ def response_centered_at(value):
         _response_center.reset(token)
 
 
-class Covariate:
+class Covariate(NDArrayOperatorsMixin):
     """A covariate of all runs, such as N, kept as ``log(N / N.center)``.
 
-    It computes like the array of its values; powers are one exponential each and never leave the range of a float.
+    It adds, multiplies, divides and compares like the array of its values, and NumPy's functions take it; a power is
+    one exponential and never leaves the range of a float. In functions of `jax.numpy` write ``N.values``, and ``N.log``
+    for its logarithm.
 
     Parameters
     ----------
@@ -59,35 +62,13 @@ class Covariate:
         """The values themselves, as a JAX array."""
         return self.center * jnp.exp(self.log_ratio)
 
-    def __jax_array__(self):
-        return self.values
-
     def __pow__(self, exponent):
         return self.center**exponent * jnp.exp(exponent * self.log_ratio)
 
-    def __mul__(self, other):
-        return self.values * other
-
-    def __truediv__(self, other):
-        return self.values / other
-
-    def __rtruediv__(self, other):
-        return other / self.values
-
-    def __add__(self, other):
-        return self.values + other
-
-    def __sub__(self, other):
-        return self.values - other
-
-    def __rsub__(self, other):
-        return other - self.values
-
-    def __neg__(self):
-        return -self.values
-
-    __rmul__ = __mul__
-    __radd__ = __add__
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        if method != "__call__" or kwargs:
+            return NotImplemented
+        return getattr(jnp, ufunc.__name__)(*(x.values if isinstance(x, Covariate) else x for x in inputs))
 
 
 def sample(name, distribution, *, of=None):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import fields
 
 from bayesscale import law as laws
 from bayesscale import noise as noises
-from bayesscale.errors import RunsWarning, SamplingWarning
+from bayesscale.errors import LawError, RunsWarning, SamplingWarning
 from bayesscale.inference import Sampling, rows_of, sample_many
 from bayesscale.law import Law
 from bayesscale.noise import Noise
@@ -77,6 +78,10 @@ def fit_many(law: str | Law, tables: Sequence, *, noise: str | Noise = "student-
     """
     law, noise = laws.named(law), noises.named(noise)
     tables = [table if isinstance(table, Runs) else read_runs(table) for table in tables]
+    unknown = set(sampling) - {f.name for f in fields(Sampling)}
+    if unknown:
+        options = ", ".join(f.name for f in fields(Sampling))
+        raise LawError(f"fit has no option {', '.join(sorted(unknown))}; there are noise, {options}")
     how = Sampling(seed=seed, **sampling)
     rows = [rows_of(law, table) for table in tables]
     sampled = sample_many(law, noise, rows, how)
@@ -104,9 +109,10 @@ def _posterior(law, noise, runs, rows, sampled) -> Posterior:
             stacklevel=4,
         )
     if done["trouble"]:
+        tried = "after a second, more careful try; " if "first_try" in done else ""
         warnings.warn(
-            f"law {law.name}: {done['trouble']} after a second, more careful try; the draws are not to be trusted as "
-            "they stand. See .check(); a simpler law, tighter priors or more runs help",
+            f"law {law.name}: {done['trouble']}; {tried}the draws are not to be trusted as they stand. See .check(); a "
+            "simpler law, tighter priors or more runs help",
             SamplingWarning,
             stacklevel=4,
         )

@@ -41,6 +41,10 @@ class Forecast:
         What one more run would measure, or the law's expected value.
     law : str
         Name of the law.
+    unit : str
+        Of what is forecast.
+    reach : ndarray, optional
+        Compute of each target as a multiple of the largest run's, where both are known.
     """
 
     targets: pd.DataFrame
@@ -48,6 +52,8 @@ class Forecast:
     gives: str
     kind: str
     law: str
+    unit: str = ""
+    reach: np.ndarray | None = None
 
     @property
     def median(self) -> np.ndarray:
@@ -90,14 +96,26 @@ class Forecast:
 
     def _headline(self):
         what = f"{self.gives} of a new run" if self.kind == "new-run" else f"expected {self.gives}"
-        return f"forecast of the {what}, law {self.law}; 50/80/95% equal-tailed intervals"
+        unit = f" [{self.unit}]" if self.unit else ""
+        return f"forecast of the {what}{unit}, law {self.law}; 50/80/95% equal-tailed intervals"
+
+    @property
+    def caveat(self) -> str:
+        """What the interval leaves out, where the targets lie beyond the data; else nothing."""
+        if self.reach is None or not np.max(self.reach) > 1.0:
+            return ""
+        return (
+            f"up to {np.max(self.reach):.3g} times the compute of the largest run: the interval holds if the law does; "
+            "how far the truth may bend away from it is not part of it yet"
+        )
 
     def __repr__(self):
-        return self._headline() + "\n" + self._shown().to_string(index=False, float_format=lambda x: f"{x:.4g}")
+        shown = self._shown().to_string(index=False, float_format=lambda x: f"{x:.4g}")
+        return "\n".join(filter(None, [self._headline(), shown, self.caveat]))
 
     def _repr_html_(self):
         table = self._shown().to_html(index=False, float_format=lambda x: f"{x:.4g}", border=0)
-        return f"<p><b>{self._headline()}</b></p>{table}"
+        return f"<p><b>{self._headline()}</b></p>{table}<p>{self.caveat}</p>"
 
 
 @lru_cache(maxsize=128)
@@ -147,9 +165,15 @@ def predict(post, targets=None, *, kind="new-run", seed=0, **covariates) -> Fore
     precision = post.settings.get("precision", "float64")
     values = expectation(post.law, post.flat_draws, x, post.centers, precision=precision)
     if kind == "new-run":
-        scatter = post.noise.simulate(np.random.default_rng(seed), post.flat_draws, values.shape)
+        error = f"{post.law.gives}_error"
+        known = frame[error].to_numpy(float) / np.median(values, axis=0) if error in frame else None
+        rng = np.random.default_rng(seed)
+        scatter = post.noise.simulate(rng, post.flat_draws, values.shape, log_error=known)
         values = values * np.exp(scatter)
-    return Forecast(frame, values, post.law.gives, kind, post.law.name)
+    reach = None
+    if "C" in frame and "C" in post.runs.columns:
+        reach = frame["C"].to_numpy(float) / post.runs.column("C").max()
+    return Forecast(frame, values, post.law.gives, kind, post.law.name, _unit(post.runs, post.law.gives), reach)
 
 
 @lru_cache(maxsize=128)
@@ -194,6 +218,13 @@ def prior_predictive(law, runs, *, noise="student-t", kind="new-run", draws: int
     parameters = prior_draws(law, noise, draws=draws, seed=seed)
     values = expectation(law, parameters, x, centers)
     if kind == "new-run":
-        scatter = noise.simulate(np.random.default_rng(seed), parameters, values.shape, new_run="run" in runs.table)
+        if rows.run is None:
+            del parameters["sigma_run"]  # as in the fit: only rows that share runs have effects of them
+        error, run = (None if x is None else x[: len(runs)] for x in (rows.log_error, rows.run))
+        scatter = noise.simulate(np.random.default_rng(seed), parameters, values.shape, log_error=error, run=run)
         values = values * np.exp(scatter)
-    return Forecast(runs.table[list(law.columns)], values, law.gives, kind, law.name)
+    return Forecast(runs.table[list(law.columns)], values, law.gives, kind, law.name, _unit(runs, law.gives))
+
+
+def _unit(runs, gives) -> str:
+    return runs.about.get("loss_unit", "") if gives == "loss" else ""

@@ -21,6 +21,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from importlib import import_module
 from types import MappingProxyType
 
 import jax
@@ -98,15 +99,25 @@ class Law:
 
     # -- identity: two laws are the same when they sample the same model, so that they share one compiled program
 
-    @cached_property
+    @property
     def _identity(self):
-        return self.function, self.columns, tuple(sorted((k, prior.identity(d)) for k, d in self.replaced.items()))
+        # What a notebook's law reads from outside is part of it: a changed constant makes another law.
+        outside = inspect.getclosurevars(self.function)
+        constants = {**outside.globals, **outside.nonlocals}
+        constants = sorted((k, v) for k, v in constants.items() if isinstance(v, int | float | str))
+        replaced = sorted((k, prior.identity(d)) for k, d in self.replaced.items())
+        return self.function, self.columns, tuple(replaced), tuple(constants)
 
     def __eq__(self, other):
         return isinstance(other, Law) and self._identity == other._identity
 
     def __hash__(self):
         return hash(self._identity)
+
+    def __reduce__(self):
+        # The decorator has put the law in its function's place; a function is pickled by that place, so go by it here.
+        said = (self.takes, self.gives, self.source, self.columns, dict(self.replaced))
+        return _found_again, (self.function.__module__, self.function.__qualname__, *said)
 
     # -- what it says of itself --------------------------------------------------------------------
 
@@ -223,7 +234,11 @@ class Law:
             Geometric mean of the measured values of the fit.
         """
         with response_centered_at(response_center):
-            return _with_distributions(self.function, self.replaced)(*(covariates[c] for c in self.columns))
+            try:
+                return _with_distributions(self.function, self.replaced)(*(covariates[c] for c in self.columns))
+            except TypeError as error:
+                hint = "in functions of jax.numpy write N.values, or N.log for its logarithm"
+                raise LawError(f"law {self.name}: {str(error).splitlines()[0]} ({hint})") from error
 
     def evaluate(self, parameters: Mapping[str, float], **covariates) -> np.ndarray:
         """Compute the law at given constants, for example a paper's.
@@ -253,11 +268,29 @@ class Law:
             raise LawError(f"law {self.name} has no {', '.join(sorted(unknown))}; it has {', '.join(self._sites)}")
         if needed and not set(self.priors()) <= set(parameters):
             raise LawError(f"law {self.name} needs {', '.join(self.constants)}; missing: {', '.join(sorted(needed))}")
-        with jax.enable_x64(True):
-            x = {k: Covariate(jnp.log(jnp.asarray(parse_numbers(v, name=k))), 1.0) for k, v in covariates.items()}
-            values = {k: jnp.asarray(v, float) for k, v in parameters.items()}
-            with handlers.seed(rng_seed=0), handlers.substitute(data=values):
+        x = {k: Covariate(np.log(parse_numbers(v, name=k)), 1.0) for k, v in covariates.items()}
+
+        def at(seed):
+            with handlers.seed(rng_seed=seed), handlers.substitute(data=parameters):
                 return np.asarray(self.expected(x, 1.0))
+
+        with jax.enable_x64(True):
+            parameters = {k: jnp.asarray(v, float) for k, v in parameters.items()}
+            value, again = at(0), at(1)
+        if not np.array_equal(value, again, equal_nan=True):
+            free = ", ".join(k for k in self.priors() if k not in parameters)
+            raise LawError(f"the constants given leave law {self.name} open: give {free} as well")
+        return value
+
+
+def _found_again(module, qualname, *said) -> Law:
+    """Rebuild a law in another process."""
+    found = import_module(module)
+    for part in qualname.split("."):
+        found = getattr(found, part, None)
+    if found is None:
+        raise LawError(f"{module} has no {qualname} here: declare the law in a module that the other process imports")
+    return Law(getattr(found, "function", found), *said)
 
 
 def law(*, takes, gives="loss", source=""):
@@ -281,6 +314,8 @@ def law(*, takes, gives="loss", source=""):
     takes = (takes,) if isinstance(takes, str) else tuple(takes)
 
     def declare(function) -> Law:
+        if not function.__module__.startswith("bayesscale.models"):
+            import_module("bayesscale.models")  # the built-in names are taken, whoever comes first
         arguments = tuple(inspect.signature(function).parameters)
         if len(arguments) != len(takes):
             raise LawError(f"law {function.__name__} has arguments {arguments} but is declared to take {takes}")
@@ -304,8 +339,7 @@ def named(which: str | Law) -> Law:
     """
     if isinstance(which, Law):
         return which
-    import bayesscale.models  # noqa: F401  (declares the built-in laws)
-
+    import_module("bayesscale.models")  # declares the built-in laws
     match = re.fullmatch(r"\s*(\w+)\s*(?:\((.*)\))?\s*", which) if isinstance(which, str) else None
     if match is None or match[1] not in _registry:
         raise LawError(f"no law is named {which!r}; there are {', '.join(names())}")
@@ -315,6 +349,5 @@ def named(which: str | Law) -> Law:
 
 def names() -> tuple[str, ...]:
     """Return the names of all laws known now, the user's own included."""
-    import bayesscale.models  # noqa: F401
-
+    import_module("bayesscale.models")
     return tuple(_registry)

@@ -14,8 +14,10 @@ import numpy as np
 import numpyro
 from numpyro import distributions as dist
 from numpyro import handlers
+from numpyro.distributions import transforms
 
 from bayesscale import priors
+from bayesscale.coordinates import Through
 from bayesscale.errors import LawError
 
 __all__ = ["Laplace", "Noise", "Normal", "StudentT", "named"]
@@ -42,7 +44,7 @@ class Noise:
         raise NotImplementedError
 
     def draw(self, rng, draws, shape):
-        """Draw the scatter of new rows as a NumPy array of `shape` (draws, rows), given posterior draws by name."""
+        """Draw the scatter of rows, an array of `shape` (draws, rows); parameters have shape (draws, 1 or rows)."""
         raise NotImplementedError
 
     def observe(self, expected, rows):
@@ -65,8 +67,8 @@ class Noise:
     def _run_effects(self, without, rows):
         """Sample what each run has of its own: Normal(0, sigma_run), added to the log of all its rows.
 
-        An effect is sampled relative to what the run's rows say of it: as z in effect = m + s z, where m and s are the
-        mean and standard deviation that it would have, were the noise normal. Sampled directly, or in units of
+        The coordinate of an effect is relative to what the run's rows say of it: z in effect = m + s z, where m and s
+        are the mean and standard deviation that it would have, were the noise normal. Sampled directly, or in units of
         sigma_run, the effects and their spread form a funnel, with many rows a run or with few.
         """
         spread = numpyro.sample("sigma_run", self.sigma_run)
@@ -75,30 +77,36 @@ class Noise:
         residuals = jnp.zeros(rows.n_run).at[rows.run].add(weight * (rows.log_y - without.loc))
         precision = told + spread**-2
         m, s = residuals / precision, precision**-0.5
+        effects = dist.Normal(jnp.zeros(rows.n_run), spread)
         with numpyro.plate("runs", rows.n_run):
-            z = numpyro.sample("run_z", dist.Normal(0.0, 1.0))
-            effect = numpyro.deterministic("run_effect", m + s * z)
-            # The density is that of the effect: exchange the one of z for it.
-            numpyro.factor("run_density", dist.Normal(0.0, spread).log_prob(effect) + jnp.log(s) + z**2 / 2)
-        return effect
+            return numpyro.sample("run_effect", Through(effects, transforms.AffineTransform(m, s)))
 
-    def simulate(self, rng, draws, shape, *, log_error=0.0, new_run=True):
-        """Draw log(measured value) - log(law) for new runs.
+    def simulate(self, rng, draws, shape, *, log_error=None, run=None):
+        """Draw log(measured value) - log(law), as `observe` has it.
 
         Parameters
         ----------
         rng : numpy.random.Generator
         draws : mapping of str to array, shape (draws,)
+            The parameters of the noise, at least; with ``sigma_run``, runs have effects of their own.
         shape : tuple
             (draws, rows).
-        log_error : float or array
-            Known measurement error of the new values, on the log scale.
+        log_error : array, optional
+            Known standard errors of the new values, on the log scale.
+        run : array of int, optional
+            Index of each row's run; every row is a run of its own if not given.
+
+        Returns
+        -------
+        ndarray of `shape`
         """
+        draws = {k: np.asarray(v)[:, None] for k, v in draws.items() if k in self.priors()}
+        draws["sigma"] = np.hypot(draws["sigma"], 0.0 if log_error is None else log_error)
         scatter = self.draw(rng, draws, shape)
-        if np.any(log_error):
-            scatter = scatter + log_error * rng.standard_normal(shape)
-        if new_run and "sigma_run" in draws:
-            scatter = scatter + draws["sigma_run"][:, None] * rng.standard_normal(shape)
+        if "sigma_run" in draws:
+            run = np.arange(shape[1]) if run is None else run
+            effects = draws["sigma_run"] * rng.standard_normal((shape[0], run.max() + 1))
+            scatter = scatter + effects[:, run]
         return scatter
 
     def priors(self) -> dict[str, dist.Distribution]:
@@ -144,7 +152,7 @@ class StudentT(Noise):
 
     @override
     def draw(self, rng, draws, shape):
-        return draws["sigma"][:, None] * rng.standard_t(draws["nu"][:, None], shape)
+        return draws["sigma"] * rng.standard_t(draws["nu"], shape)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -160,7 +168,7 @@ class Normal(Noise):
 
     @override
     def draw(self, rng, draws, shape):
-        return draws["sigma"][:, None] * rng.standard_normal(shape)
+        return draws["sigma"] * rng.standard_normal(shape)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -176,7 +184,7 @@ class Laplace(Noise):
 
     @override
     def draw(self, rng, draws, shape):
-        return rng.laplace(size=shape) * draws["sigma"][:, None]
+        return draws["sigma"] * rng.laplace(size=shape)
 
 
 _NOISES = {noise.name: noise for noise in (StudentT, Normal, Laplace)}
@@ -186,6 +194,6 @@ def named(which: str | Noise) -> Noise:
     """Return a noise by name: ``"student-t"``, ``"normal"`` or ``"laplace"``; a `Noise` is returned as it is."""
     if isinstance(which, Noise):
         return which
-    if which not in _NOISES:
+    if not isinstance(which, str) or which not in _NOISES:
         raise LawError(f"no noise is named {which!r}; there are {', '.join(_NOISES)}")
     return _NOISES[which]()

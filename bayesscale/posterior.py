@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -73,6 +73,11 @@ class Posterior:
         for name in ("centers", "settings"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
+    def __reduce__(self):
+        # Read-only mappings cannot be pickled: rebuilt from plain ones, which are made read-only again.
+        values = (getattr(self, f.name) for f in fields(self))
+        return type(self), tuple(dict(v) if isinstance(v, MappingProxyType) else v for v in values)
+
     # -- the draws ---------------------------------------------------------------------------------
 
     @property
@@ -125,9 +130,11 @@ class Posterior:
             observed_data={gives: self.runs.column(gives)},
             constant_data=constant,
         )
-        dims = {gives: ["row"], "run_effect": ["run_id"], "run_z": ["run_id"], **{c: ["row"] for c in self.law.columns}}
+        dims = {gives: ["row"], "run_effect": ["run_id"], **{c: ["row"] for c in self.law.columns}}
         dims |= {f"{k}_center": [] for k in self.centers}
         coords = {"row": self.runs.table.index.to_numpy()}
+        if "run_effect" in self.draws:
+            coords["run_id"] = self.runs.table["run"].unique().astype(str)
         return azb.from_dict(groups, dims=dims, coords=coords)
 
     # -- what it says ------------------------------------------------------------------------------

@@ -95,6 +95,11 @@ def identity(d) -> tuple:
     return str(structure), tuple(np.asarray(x).tobytes() for x in leaves)
 
 
+# Families that have a base distribution, but whose own parameters say all of them.
+TRANSFORMED = (dist.LogNormal, dist.LogUniform, dist.InverseGamma, dist.Pareto)
+TRUNCATED = (dist.LeftTruncatedDistribution, dist.RightTruncatedDistribution, dist.TwoSidedTruncatedDistribution)
+
+
 def to_spec(d) -> dict | None:
     """Write a prior as plain JSON data, or None where its parameters do not say all of it."""
     if _is_share(d):
@@ -104,19 +109,27 @@ def to_spec(d) -> dict | None:
         base = d.base_dist
         values = (float(shift), float(base.concentration), float(base.rate))
         return {"name": "shifted_gamma", **dict(zip(("shift", "concentration", "rate"), values, strict=True))}
-    known = getattr(dist, type(d).__name__, None) is type(d)
-    if not known or (hasattr(d, "base_dist") and not isinstance(d, dist.LogNormal)):
+    if d.event_shape:  # a matrix is held in several forms at once, and its family takes one
         return None
-    return {"name": type(d).__name__, **{k: np.asarray(getattr(d, k)).tolist() for k in d.arg_constraints}}
+    values = {k: np.asarray(getattr(d, k)).tolist() for k in d.arg_constraints}
+    if isinstance(d, TRUNCATED):
+        base = to_spec(d.base_dist)
+        return base and {"name": "truncated", "base": base, **values}
+    known = getattr(dist, type(d).__name__, None) is type(d)
+    if not known or (hasattr(d, "base_dist") and not isinstance(d, TRANSFORMED)):
+        return None
+    return {"name": type(d).__name__, **values}
 
 
 def from_spec(spec: dict):
     """Rebuild a prior from `to_spec`; only names of this module and of NumPyro's distributions are looked up."""
-    arguments = {k: v for k, v in spec.items() if k != "name"}
+    arguments = {k: np.asarray(v) if isinstance(v, list) else v for k, v in spec.items() if k != "name"}
     if spec["name"] == "share":
         return share(arguments["center"], spread=arguments["spread"])
     if spec["name"] == "shifted_gamma":
         return shifted_gamma(**arguments)
+    if spec["name"] == "truncated":
+        return dist.TruncatedDistribution(from_spec(arguments.pop("base")), **arguments)
     family = getattr(dist, spec["name"], None)
     if not (isinstance(family, type) and issubclass(family, dist.Distribution)):
         raise LawError(f"the file names the prior {spec['name']!r}, which this version of NumPyro does not have")

@@ -14,6 +14,11 @@ __all__ = ["Problems", "check_identities", "check_repeats", "check_run_ids", "do
 EXAMPLES = 5
 ROUGHLY = 1.2  # other ways of counting FLOP (attention, embeddings) stay within; beyond, say so
 UNIT_SLIP = 100.0  # nothing but a wrong unit is off by that much
+# The largest model and the largest run of a table have more (the smallest model of Kaplan et al. 2020 has 768), and the
+# tokens per parameter of its median run lie between these. Below the third number billions are the likelier unit.
+LEAST = {"N": (1e5, "parameters", 20), "D": (1e6, "tokens", 1e4)}
+TOKENS_PER_PARAMETER = (1e-3, 1e6)
+ONE_RAY = 0.15  # standard deviation of log(D / N): 15%
 
 # Columns that say one thing twice when all are given.
 IDENTITIES = (
@@ -178,8 +183,8 @@ def check_identities(frame: pd.DataFrame, problems: Problems) -> list[str]:
 
 
 def doubts(frame: pd.DataFrame, problems: Problems) -> list[str]:
-    """Say what can be used but deserves a second look: the unit of the loss, parameters that cannot be told apart."""
-    return [*_doubts_of_loss(frame, problems), *_doubts_of_design(frame)]
+    """Say what can be used but deserves a second look: units, and what cannot be told apart in this table."""
+    return [*_doubts_of_loss(frame, problems), *_doubts_of_units(frame, problems), *_doubts_of_design(frame)]
 
 
 def _doubts_of_loss(frame, problems):
@@ -195,6 +200,28 @@ def _doubts_of_loss(frame, problems):
         )
 
 
+def _doubts_of_units(frame, problems):
+    there = [name for name in LEAST if name in frame.columns]
+    small = [name for name in there if frame[name].max() < LEAST[name][0]]
+    for name in small:
+        _, what, turn = LEAST[name]
+        largest = frame[name].max()
+        unit = "billions" if largest < turn else "millions"
+        yield (
+            f"{problems.column(name)}: {name} up to {largest:.6g}: are these {what}? Write "
+            f'units={{"{name}": "{unit}"}} if they are {unit} of them, or give the units of the columns that {name} '
+            "follows from."
+        )
+    if len(there) == 2 and not small:
+        ratio = np.median(frame["D"] / frame["N"])
+        low, high = TOKENS_PER_PARAMETER
+        if not low <= ratio <= high:
+            yield (
+                f"the median run has {format_number(ratio)} tokens per parameter (D / N; 20 is usual). Check the units "
+                'of N and D, or of the columns that they follow from; units={"N": "millions"} converts.'
+            )
+
+
 def _doubts_of_design(frame):
     logs = {name: np.log(frame[name].to_numpy()) for name in ("N", "D") if name in frame.columns}
     single = [name for name, log in logs.items() if np.ptp(log) < 1e-6]
@@ -204,9 +231,13 @@ def _doubts_of_design(frame):
             f"all runs have {values}: how the loss changes with {' or '.join(single)} cannot be seen in this table, "
             f"the prior decides it. Add runs with another {' and another '.join(single)}, or use a law without it."
         )
-    elif len(logs) == 2 and np.ptp(logs["D"] - logs["N"]) < 0.05:
-        ratio = format_number(np.exp(np.median(logs["D"] - logs["N"])))
-        yield (
-            f"all runs have the same tokens per parameter (D / N = {ratio}): the effects of N and D cannot be told "
-            "apart in this table, the prior decides it. Add runs with more or fewer tokens, or use a law of C alone."
-        )
+    elif len(logs) == 2:
+        per_parameter = logs["D"] - logs["N"]
+        spread = np.std(per_parameter)
+        if spread < ONE_RAY and np.std(logs["N"]) > 3 * spread:
+            ratio = format_number(np.exp(np.median(per_parameter)))
+            yield (
+                f"all runs have about the same tokens per parameter (D / N = {ratio}): the effects of N and D, alpha "
+                "and beta, cannot be told apart in this table, the prior decides. Add runs with more or fewer tokens "
+                "per parameter, or use a law with one exponent, chinchilla_tied."
+            )

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 
 import numpy as np
 import pandas as pd
 
 from bayesscale.errors import RunsError
-from bayesscale.table_columns import RULES, derive, shown
-from bayesscale.units import parse_numbers
+from bayesscale.table_columns import RULES, SPELLINGS, derive, shown
+from bayesscale.units import format_number, parse_numbers
 
 __all__ = ["read_targets"]
+
+# What can be said of any target: the covariates that follow from each other, and the standard error of its measurement.
+OF_ANY_LAW = (*dict.fromkeys(name for rule in RULES for name in (*rule.needs, rule.gives)), "loss_error")
+# What is meant for the forecast that comes back.
+LATER = {
+    "level": "Intervals of another mass: forecast.table(level=...).",
+    "below": "The probability of less: forecast.probability(below=...).",
+    "above": "The probability of more: forecast.probability(above=...).",
+}
 
 
 def read_targets(targets=None, *, takes: Sequence[str], **covariates) -> pd.DataFrame:
@@ -19,10 +29,12 @@ def read_targets(targets=None, *, takes: Sequence[str], **covariates) -> pd.Data
 
     Parameters
     ----------
-    targets : DataFrame, Runs or dict, optional
-        One row per target; other columns of a frame are kept. A dict is read like `covariates`.
+    targets : DataFrame, Runs or dict of columns, optional
+        One row per target; columns that are no covariates, such as a name, are kept. Single values of a dict hold for
+        all targets.
     takes : sequence of str
-        The covariates that must be there or follow from others (C = 6 N D, D = C / (6 N), ...).
+        The covariates that must be there or follow from others (C = 6 N D, D = C / (6 N), ...). With none, any name may
+        be given.
     **covariates : number, str or sequence
         Each covariate by name; single values hold for all targets.
 
@@ -34,13 +46,19 @@ def read_targets(targets=None, *, takes: Sequence[str], **covariates) -> pd.Data
     Raises
     ------
     RunsError
-        A covariate is missing, not a positive finite number, or of another length than the others.
+        A covariate is missing, unknown, not a positive finite number, or of another length than the others.
     """
-    table = getattr(targets, "table", targets)
+    if takes:
+        _refuse_unknown(covariates, takes)
+    known = dict.fromkeys((*takes, *OF_ANY_LAW))
+    given, table = {}, getattr(targets, "table", targets)
     if isinstance(table, Mapping):
-        covariates, table = {**table, **covariates}, None
+        covariates = {**{k: v for k, v in table.items() if k in known}, **covariates}
+        given, table = {k: _column(v) for k, v in table.items() if k not in known}, None
     frame = pd.DataFrame() if table is None else pd.DataFrame(table).copy()
-    given = {k: np.atleast_1d(parse_numbers(v, name=k)) for k, v in covariates.items()}
+    given |= {k: _column(parse_numbers(v, name=k)) for k, v in covariates.items()}
+    if nested := [k for k, values in given.items() if values.ndim > 1]:
+        raise RunsError(f"{', '.join(nested)}: a table of numbers; give one number, or a list with one per target")
     lengths = {k: len(v) for k, v in given.items() if len(v) != 1}
     if len(frame.columns):
         lengths["targets"] = len(frame)
@@ -51,13 +69,41 @@ def read_targets(targets=None, *, takes: Sequence[str], **covariates) -> pd.Data
     frame = frame if len(frame.columns) else pd.DataFrame(index=range(n))
     for name, values in given.items():
         frame[name] = np.broadcast_to(values, n)
-    known = {name for rule in RULES for name in (rule.gives, *rule.needs)} | set(takes)
-    for name in known & set(frame.columns):
+    for name in [name for name in known if name in frame]:
         if not pd.api.types.is_float_dtype(frame[name]):
             frame[name] = parse_numbers(frame[name], name=name)
     frame, _ = derive(frame)
     _check(frame, takes)
     return frame
+
+
+def _column(values) -> np.ndarray:
+    return np.atleast_1d(values if isinstance(values, np.ndarray) else pd.Series(values).to_numpy())
+
+
+def _refuse_unknown(covariates, takes):
+    """Refuse a slip such as seeed=3, which would become a column that nobody looks at."""
+    allowed = (*takes, *(name for name in OF_ANY_LAW if name not in takes))
+    problems = []
+    for name in covariates:
+        if name in allowed:
+            continue
+        nearest = _nearest(name, allowed)
+        remedy = "Other columns go in a table of targets."
+        if nearest in LATER:
+            remedy = LATER[nearest]
+        elif nearest:
+            remedy = f"Did you mean {nearest}?"
+        problems.append(f"{name} is no covariate of a target; the law takes {shown(takes)}. {remedy}")
+    if problems:
+        raise RunsError(problems)
+
+
+def _nearest(name, allowed) -> str | None:
+    words = {word.lower(): word for word in (*LATER, "targets", "kind", "seed", *reversed(allowed))}
+    words |= {spelling: ours for ours, spellings in SPELLINGS.items() if ours in allowed for spelling in spellings}
+    nearest = get_close_matches(name.lower(), words, n=1)
+    return words[nearest[0]] if nearest else None
 
 
 def _check(frame, takes):
@@ -69,6 +115,6 @@ def _check(frame, takes):
             continue
         for row, value in frame[name].items():
             if not (np.isfinite(value) and value > 0):
-                problems.append(f"{name} of target {row} is {value}: it must be a positive number")
+                problems.append(f"{name} of target {row} is {format_number(value)}: it must be a positive number")
     if problems:
         raise RunsError(problems)

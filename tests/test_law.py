@@ -1,5 +1,10 @@
 """What a law is: declaration, priors, names, evaluation."""
 
+import copy
+import pickle
+
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from numpyro import distributions as dist
@@ -7,7 +12,7 @@ from numpyro import distributions as dist
 import bayesscale as bs
 from bayesscale import law as laws
 from bayesscale.errors import LawError
-from bayesscale.law import law, prior, sample, split_at_center
+from bayesscale.law import Covariate, Law, law, prior, sample, split_at_center, value_at_center
 from bayesscale.models import chinchilla, power, pure_power
 
 
@@ -158,3 +163,65 @@ def test_prior_predictive_is_as_wide_as_the_priors_say(ladder):
     # Losses fall with N and D under every draw.
     order = np.lexsort((ladder.column("D"), ladder.column("N")))
     assert np.all(np.diff(forecast.draws[:, order[[0, -1]]], axis=1) < 0)
+
+
+def test_a_covariate_computes_like_its_values(registry):
+    """In the formula of a law, traced as the fit traces it."""
+
+    def values(log_ratio, scalar):
+        N, D = Covariate(log_ratio, 1e9), Covariate(2 * log_ratio, 2e10)
+        n, d = N.values, D.values
+        same = [
+            (N + 1, n + 1), (1 + N, 1 + n), (N - D, n - d), (1 - N, 1 - n), (N * scalar, n * scalar),
+            (scalar * N, scalar * n), (D / N, d / n), (1 / N, 1 / n), (scalar / N, scalar / n), (-N, -n), (abs(N), n),
+            (N < D, n < d), (N >= 1e9, n >= 1e9), (N**0.5, n**0.5), (N**scalar, n**scalar),
+            (np.minimum(N, 1e9), jnp.minimum(n, 1e9)), (np.log(N), jnp.log(n)), (N.log, jnp.log(n)),
+        ]  # fmt: skip
+        return [(jnp.asarray(a, float), jnp.asarray(b, float)) for a, b in same]
+
+    with jax.enable_x64(True):
+        for ours, plain in jax.jit(values)(jnp.linspace(-1, 1, 5), 0.3):
+            np.testing.assert_allclose(ours, plain, rtol=1e-12)
+
+
+def test_jax_numpy_on_a_covariate_is_explained(ladder):
+    def logarithmic(N):
+        """E - log N"""
+        return sample("E", prior.positive(5.0, spread=0.5)) - 0.1 * jnp.log(N)
+
+    with pytest.raises(LawError, match=r"law logarithmic.*N\.log"):
+        bs.fit(Law(logarithmic, ("N",), "loss"), ladder)
+
+
+def test_constants_that_leave_the_law_open_are_refused(registry):
+    @law(takes=("N", "D"))
+    def sketch(N, D):
+        """E + a (N / N0)^-alpha, a not recorded"""
+        E, a = split_at_center("E", "A")
+        alpha = sample("alpha", prior.exponent(0.2, spread=0.5))
+        return E + a / N**alpha + 0 * D
+
+    with pytest.raises(LawError, match="leave law sketch open: give level, reducible"):
+        sketch.evaluate(dict(E=1.8, alpha=0.3), N=1e9, D=1e10)
+
+
+def test_a_changed_constant_makes_another_law():
+    scope = {"TAU": 1.0}
+    exec("def flat(N):\n    '''TAU'''\n    return TAU + 0 * N.log", scope)
+    made = Law(scope["flat"], ("N",), "loss")
+    before = hash(made)
+    scope["TAU"] = 0.2
+    assert hash(made) != before
+
+
+def level_only(N):
+    """The level."""
+    return value_at_center() + 0 * N.log
+
+
+def test_laws_survive_pickling():
+    plain = Law(level_only, ("N",), "loss")
+    for made in (chinchilla, power("C"), chinchilla.with_priors(alpha=dist.Normal(0.35, 0.1)), plain):
+        again = pickle.loads(pickle.dumps(made))
+        assert again == made
+        assert copy.deepcopy(made) == made

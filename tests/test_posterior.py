@@ -1,5 +1,7 @@
 """What a fit gives: draws, summaries, checks, forecasts, an ArviZ object."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -93,6 +95,15 @@ def test_forecast_tables(fitted):
     assert "95%" in forecast._repr_html_()
 
 
+def test_forecast_says_how_far_it_reaches(fitted):
+    largest = fitted.runs.column("C").max()
+    far = fitted.predict(C=[10 * largest, 100 * largest], N="10B")
+    np.testing.assert_allclose(far.reach, [10, 100])
+    assert "up to 100 times the compute of the largest run" in repr(far)
+    assert "[nats/token]" in repr(far)
+    assert fitted.predict(C=largest / 2, N="1B").caveat == ""
+
+
 def test_targets_derive_what_is_missing(fitted):
     np.testing.assert_allclose(fitted.predict(N="70B", C="5.88e23").draws, fitted.predict(N="70B", D="1.4T").draws)
 
@@ -126,6 +137,25 @@ def test_check_passes_and_says_what_the_prior_decides(ladder):
     assert "WARN" in repr(few.check())
 
 
+def test_prior_predictive_scatters_as_the_model_does(ladder):
+    """Runs of several rows share their effect; rows of their own have none; known errors widen."""
+    law, table = bs.models.pure_power("C"), ladder.table
+
+    def scatter(**columns):
+        runs = bs.read_runs(table.assign(**columns))
+        new, mean = (bs.prior_predictive(law, runs, kind=k, noise="normal", draws=4000) for k in ("new-run", "mean"))
+        return np.log(new.draws / mean.draws)
+
+    alone, apart = scatter(), scatter(run=np.arange(16))
+    np.testing.assert_array_equal(alone, apart)
+    together = scatter(run=np.repeat(np.arange(8), 2))
+    ranks = stats.spearmanr(together[:, 0], together[:, 1]).statistic
+    assert ranks > 0.2
+    assert abs(stats.spearmanr(together[:, 0], together[:, 2]).statistic) < 0.1
+    known = scatter(loss_error=0.1 * table["loss"])
+    assert np.std(known[:, 0]) == pytest.approx(0.1, rel=0.1)
+
+
 def test_noises(ladder):
     for noise in ("normal", "laplace"):
         post = bs.fit("chinchilla", ladder, noise=noise)
@@ -140,6 +170,15 @@ def test_known_measurement_error_takes_the_blame(ladder):
     known = bs.read_runs(ladder.table.assign(loss_error=0.01 * ladder.column("loss")))
     without, with_error = (bs.fit("chinchilla", runs, noise="normal") for runs in (ladder, known))
     assert np.median(with_error.draws["sigma"]) < 0.7 * np.median(without.draws["sigma"])
+
+
+def test_weights_count_in_the_criteria(ladder):
+    """A row of weight 3 is left out with all its measurements."""
+    weighted = bs.fit("chinchilla", bs.read_runs(ladder.table.assign(weight=3.0)))
+    plain = bs.fit("chinchilla", bs.read_runs(ladder.table.assign(weight=1.0)))
+    same = {k: v[:, :50] for k, v in weighted.draws.items()}
+    once, thrice = (dataclasses.replace(p, draws=same).log_likelihood for p in (plain, weighted))
+    np.testing.assert_allclose(thrice, 3 * once, rtol=1e-12)
 
 
 def test_weights_count_exact_duplicates(ladder):
@@ -165,7 +204,19 @@ def test_rows_of_one_run_share_an_effect():
     assert 0.005 < np.median(post.draws["sigma_run"]) < 0.02
     assert np.median(post.draws["sigma"]) == pytest.approx(0.001, rel=0.5)
     assert post.draws["run_effect"].shape[2:] == (8,)
-    assert post.data["posterior"]["run_effect"].dims == ("chain", "draw", "run_id")
+    effects = post.data["posterior"]["run_effect"]
+    assert effects.dims == ("chain", "draw", "run_id")
+    assert list(effects.coords["run_id"].values) == [f"run {i}" for i in range(8)]
+    assert "run_z" not in post.draws
+    d = {k: v[0, 0] for k, v in post.draws.items()}
+    noise_part = stats.lognorm.logpdf(d["sigma"], 0.8, scale=0.006) + stats.lognorm.logpdf(
+        d["sigma_run"], 0.8, scale=0.004
+    )
+    noise_part += stats.norm.logpdf(d["run_effect"], 0, d["sigma_run"]).sum()
+    plain = bs.fit("chinchilla", bs.read_runs(together.table.drop(columns="run")), noise="normal")
+    at = {k: np.full((1, 1), d[k]) for k in plain.draws}
+    law_part = dataclasses.replace(plain, draws=at).log_prior[0, 0] - sigma_part
+    assert post.log_prior[0, 0] == pytest.approx(law_part + noise_part, rel=1e-9)
     found = np.median(post.draws["run_effect"], axis=(0, 1))
     assert np.corrcoef(found, effect[::6])[0, 1] > 0.8
     # A new run has an effect of its own.

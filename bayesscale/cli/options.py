@@ -85,21 +85,22 @@ class Sampling:
     seed
         Same seed, same machine: same numbers.
     chains
-        Chains.
+        Independent chains; R-hat compares them.
     draws
         Draws per chain.
     warmup
-        Warm-up steps per chain. [default: 300, or 1000 for at most 64 rows]
+        Warm-up steps per chain. [default: 300, or 1000 for at most 64 rows or rows that share runs]
     target_accept
-        Higher: smaller steps, for a posterior that the sampler finds hard.
+        Higher: smaller steps, for a posterior that the sampler finds hard. A fit in trouble is tried again
+        at 0.98 with five times the warm-up.
     """
 
     noise: Literal["student-t", "normal", "laplace"] = "student-t"
     seed: Seed = 0
     chains: Count = 4
-    draws: Annotated[int, Parameter(validator=validators.Number(gte=10))] = 1000
-    warmup: Count | None = None
-    target_accept: Level = 0.9
+    draws: Annotated[int, Parameter(validator=validators.Number(gte=4))] = 1000
+    warmup: Annotated[int | None, Parameter(validator=validators.Number(gte=0))] = None
+    target_accept: Annotated[float, Parameter(validator=validators.Number(gte=0.5, lt=1))] = 0.9
 
     def words(self) -> dict:
         """Return the keyword arguments of `bayesscale.fit`."""

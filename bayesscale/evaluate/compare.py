@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 
 from bayesscale.elpd import arviz_loo, loo, waic
-from bayesscale.errors import RunsError
+from bayesscale.errors import LawError, RunsError
 from bayesscale.fitting import fit
 from bayesscale.posterior import Posterior
+from bayesscale.priors import describe
+from bayesscale.runs import read_runs
 
 __all__ = ["Comparison", "compare"]
 
@@ -96,7 +98,9 @@ def compare(runs_or_posteriors, laws: Sequence | None = None, **fitting) -> Comp
     Raises
     ------
     RunsError
-        The posteriors are of different tables, or fewer than one law is given.
+        The posteriors are of different tables, or no law is given.
+    LawError
+        Posteriors and laws are given at once.
 
     Notes
     -----
@@ -133,22 +137,29 @@ def compare(runs_or_posteriors, laws: Sequence | None = None, **fitting) -> Comp
 
 
 def _posteriors(given, laws, fitting):
-    if isinstance(given, Posterior):
-        given = [given]
-    if isinstance(given, Mapping) and all(isinstance(p, Posterior) for p in given.values()):
-        return dict(given)
-    if isinstance(given, list | tuple) and given and all(isinstance(p, Posterior) for p in given):
-        return dict(zip(_labels(given), given, strict=True))
-    return {p.law.name: p for p in (fit(law, given, **fitting) for law in laws or ())}
+    if isinstance(given, Mapping) and given and all(isinstance(p, Posterior) for p in given.values()):
+        found = dict(given)
+    elif isinstance(given, Posterior):
+        found = _labelled([given])
+    elif isinstance(given, list | tuple) and given and all(isinstance(p, Posterior) for p in given):
+        found = _labelled(given)
+    else:
+        runs = read_runs(given)
+        return _labelled([fit(law, runs, **fitting) for law in laws or ()])
+    if laws is not None or fitting:
+        raise LawError("compare(posteriors) compares the fits as they are: to fit laws, give a table of runs instead")
+    return found
 
 
-def _labels(posteriors):
-    """Name fits by their law; where laws repeat, by the noise too, and at last by position."""
-    for label in (lambda p, i: p.law.name, lambda p, i: f"{p.law.name}, {p.noise.name}"):
-        labels = [label(p, i) for i, p in enumerate(posteriors)]
-        if len(set(labels)) == len(labels):
-            return labels
-    return [f"{i + 1}: {p.law.name}, {p.noise.name}" for i, p in enumerate(posteriors)]
+def _labelled(posteriors) -> dict[str, Posterior]:
+    """Name fits by their law; where laws repeat, by replaced priors and noise too, and at last by position."""
+    priors = [", ".join(f"{k} ~ {describe(d)}" for k, d in p.law.replaced.items()) for p in posteriors]
+    by_law = [p.law.name for p in posteriors]
+    by_prior = [f"{name}, {changed}" if changed else name for name, changed in zip(by_law, priors, strict=True)]
+    by_noise = [f"{name}, {p.noise.name}" for name, p in zip(by_prior, posteriors, strict=True)]
+    by_place = [f"{i + 1}: {name}" for i, name in enumerate(by_noise)]
+    labels = next(names for names in (by_law, by_prior, by_noise, by_place) if len(set(names)) == len(names))
+    return dict(zip(labels, posteriors, strict=True))
 
 
 def _stacking(posteriors) -> pd.Series:
@@ -169,6 +180,8 @@ def _warning(by_waic, by_loo, post):
     if np.any(by_waic.diagnostic > P_WAIC):
         row = post.runs.table.index[int(np.argmax(by_waic.diagnostic))]
         said.append(f"WAIC is unreliable (p_waic above {P_WAIC}, most at row {row}), go by LOO")
+    if "run_effect" in post.draws:
+        said.append("its LOO and WAIC know the other rows of a row's own run, which flatters a law that fits badly")
     if post.settings.get("trouble"):
         said.append(f"the fit itself: {post.settings['trouble']}")
     return "; ".join(said)

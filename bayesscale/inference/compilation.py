@@ -6,8 +6,9 @@ Nothing of the user's JAX configuration is different afterwards.
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
+from threading import RLock
 
 import jax
 from jax.experimental.compilation_cache import compilation_cache
@@ -17,6 +18,8 @@ from bayesscale.errors import LawError
 __all__ = ["cache_compilation", "compilation_folder", "compiling", "precise"]
 
 _chosen: list[Path | None] = []
+# NumPyro's handlers and JAX's cache are of the whole process: one thread at a time traces and compiles.
+_one_at_a_time = RLock()
 
 
 def cache_compilation(folder: str | os.PathLike | bool = True) -> None:
@@ -56,6 +59,12 @@ def _writable(folder: Path) -> bool:
 @contextmanager
 def compiling():
     """Keep what is compiled inside; a cache that the user has set up in JAX is left alone and used."""
+    with _one_at_a_time, _caching():
+        yield
+
+
+@contextmanager
+def _caching():
     folder = None if jax.config.jax_compilation_cache_dir else compilation_folder()
     if folder is None or not _writable(folder):
         yield
@@ -78,4 +87,4 @@ def precise(precision: str):
     """Return the context in which arrays have this precision: ``"float64"``, or ``"float32"`` for a TPU."""
     if precision not in ("float64", "float32"):
         raise LawError(f'precision is "float64" or "float32", not {precision!r}')
-    return jax.enable_x64(True) if precision == "float64" else nullcontext()
+    return jax.enable_x64(precision == "float64")

@@ -18,8 +18,8 @@ from numpyro import handlers
 from numpyro.infer import NUTS
 from numpyro.infer.util import constrain_fn, potential_energy
 
-from bayesscale.inference.coordinates import slopes
-from bayesscale.inference.start import find_mode
+from bayesscale.coordinates import slopes
+from bayesscale.inference.start import find_modes
 
 # ArviZ leaves a lazily loaded `numpyro` behind. Whoever then imports numpyro.distributions first gets a second copy of
 # that package without its submodules, and numpyro.factor, which every fit needs, fails: give it back what it lacks.
@@ -28,6 +28,10 @@ for _name, _module in list(sys.modules.items()):
         vars(numpyro.distributions).setdefault(_name.rpartition(".")[2], _module)
 
 __all__ = ["Sampled", "Settings", "compiled_batch", "compiled_fit", "compiled_log_densities", "model"]
+
+
+# A program holds some 50 MiB: rerunning a notebook's law keeps the last few only.
+PROGRAMS = 32
 
 
 class Settings(NamedTuple):
@@ -87,7 +91,8 @@ def _fit(law, noise, settings: Settings, vectorized: bool):
         def parameters(q):
             return constrain_fn(model, (law, noise, rows), {}, named(q), return_deterministic=True)
 
-        mode, scale, mode_value = find_mode(potential, dimension, key_start)
+        modes, scale, mode_value = find_modes(potential, dimension, key_start)
+        mode = modes[0]
         # The geometry is nearly right after whitening. With few runs the posterior is curved and "nearly" is not
         # enough, so the warm-up still adapts a dense mass matrix.
         kernel = NUTS(
@@ -98,9 +103,10 @@ def _fit(law, noise, settings: Settings, vectorized: bool):
             find_heuristic_step_size=False,
         )
 
-        def chain(key):
+        def chain(key_and_center):
+            key, center = key_and_center
             key_kernel, key_start = jax.random.split(key)
-            start = jax.random.normal(key_start, (dimension,))
+            start = center + jax.random.normal(key_start, (dimension,))
             state = kernel.init(key_kernel, settings.warmup, init_params=start, model_args=(), model_kwargs={})
 
             def step(state, _):
@@ -119,7 +125,10 @@ def _fit(law, noise, settings: Settings, vectorized: bool):
             _, kept = jax.lax.scan(step, state, None, length=settings.warmup + settings.draws)
             return jax.tree.map(lambda x: x[settings.warmup :], kept)
 
-        keys = jax.random.split(key_chains, settings.chains)
+        # Chains start at different modes where there are several, so that R-hat shows what no single mode would.
+        ranks = jnp.linspace(0, len(modes) - 1, settings.chains).round().astype(int)
+        centers = jax.scipy.linalg.solve_triangular(scale, (modes[ranks] - mode).T, lower=True).T
+        keys = (jax.random.split(key_chains, settings.chains), centers)
         z, steps, diverging, accept, energy, potentials = (
             jax.vmap(chain)(keys) if vectorized else jax.lax.map(chain, keys)
         )
@@ -129,7 +138,7 @@ def _fit(law, noise, settings: Settings, vectorized: bool):
     return fit
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=PROGRAMS)
 def compiled_fit(law, noise, settings: Settings, vectorized: bool):
     """Return the jitted function (key, rows) -> Sampled of one table."""
     # A lower optimisation level compiles a fifth faster and runs as fast: the kernels are small.
@@ -137,13 +146,13 @@ def compiled_fit(law, noise, settings: Settings, vectorized: bool):
     return jax.jit(_fit(law, noise, settings, vectorized), compiler_options=options)
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=PROGRAMS)
 def compiled_batch(law, noise, settings: Settings):
     """Return the jitted function (keys, stacked rows) -> Sampled, all tables at once, as an accelerator wants them."""
     return jax.jit(jax.vmap(_fit(law, noise, settings, vectorized=True)))
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=PROGRAMS)
 def compiled_log_densities(law, noise):
     """Return the jitted function (parameters, rows) -> (log likelihood per row, log prior) of a batch of draws."""
 
@@ -153,6 +162,6 @@ def compiled_log_densities(law, noise):
         observed = trace.pop("observed")
         latent = [s for s in trace.values() if s["type"] == "sample"]
         log_prior = sum(jnp.sum(s["fn"].log_prob(s["value"])) for s in latent)
-        return observed["fn"].log_prob(observed["value"]), log_prior
+        return rows.weight * observed["fn"].log_prob(observed["value"]), log_prior
 
     return jax.jit(jax.vmap(one, in_axes=(0, None)))

@@ -65,7 +65,7 @@ class Rows:
 
 
 def _padded(n):
-    """Round a number of rows up: to 16, then by steps that stay under an eighth of it."""
+    """Round a number of rows up to a multiple of 16, and of larger powers of two beyond 256 rows."""
     step = 16
     while step * 16 <= n:
         step *= 2

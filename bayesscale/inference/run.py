@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpyro.diagnostics import effective_sample_size, split_gelman_rubin
 
-from bayesscale.errors import SamplingError
+from bayesscale.errors import LawError, SamplingError
 from bayesscale.inference.compilation import compiling, precise
 from bayesscale.inference.program import Sampled, Settings, compiled_batch, compiled_fit, compiled_log_densities
 from bayesscale.inference.rows import Rows
@@ -22,7 +22,7 @@ __all__ = ["Sampling", "log_densities", "sample", "sample_many", "trouble"]
 FEW_ROWS, WARMUP_CURVED, WARMUP = 64, 1000, 300
 TARGET_ACCEPT, TARGET_ACCEPT_SECOND = 0.9, 0.98
 # Effective draws that are enough: a tenth of the draws, at most 400.
-RHAT, ENOUGH = 1.01, 0.1
+RHAT, ENOUGH, DIVERGENCES_SECOND = 1.01, 0.1, 0.001
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,18 @@ class Sampling:
     precision: str = "float64"
     second_try: bool = True
 
+    def __post_init__(self):
+        for name, least in (("chains", 1), ("draws", 4), ("warmup", 0)):
+            value = getattr(self, name)
+            whole = isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= least
+            if not whole and not (name == "warmup" and value is None):
+                raise LawError(f"{name} is a whole number of at least {least}, not {value!r}")
+        if not isinstance(self.seed, int | np.integer) or self.seed < 0:
+            raise LawError(f"seed is a whole number that is not negative, not {self.seed!r}")
+        if not (isinstance(self.target_accept, float) and 0.5 <= self.target_accept < 1):
+            raise LawError(f"target_accept lies between 0.5 and 1, usually 0.8 to 0.99, not at {self.target_accept!r}")
+        precise(self.precision)
+
     def program(self, rows: Rows) -> Settings:
         """Return what the program is compiled for."""
         usual = WARMUP_CURVED if rows.n_row <= FEW_ROWS or rows.n_run else WARMUP
@@ -57,13 +69,21 @@ class Sampling:
 
     def careful(self, rows: Rows) -> Sampling:
         """Return the settings of the second try."""
-        return replace(self, warmup=5 * self.program(rows).warmup, target_accept=TARGET_ACCEPT_SECOND, second_try=False)
+        target = max(TARGET_ACCEPT_SECOND, self.target_accept)
+        return replace(self, warmup=5 * self.program(rows).warmup, target_accept=target, second_try=False)
 
 
-def trouble(sampled: Sampled) -> str:
-    """Say in a few words why the draws are not to be trusted, or nothing where they are."""
+def trouble(sampled: Sampled, *, divergences: float = 0.0) -> str:
+    """Say in a few words why the draws are not to be trusted, or nothing where they are.
+
+    Parameters
+    ----------
+    sampled : Sampled
+    divergences : float
+        Share of divergent transitions that may pass.
+    """
     said = []
-    if divergent := int(np.sum(sampled.stats["diverging"])):
+    if (divergent := int(np.sum(sampled.stats["diverging"]))) > divergences * sampled.stats["diverging"].size:
         said.append(f"{divergent} divergent transitions")
     values = [v.reshape(*v.shape[:2], -1) for v in sampled.values.values()]
     values = np.concatenate(values, axis=-1)
@@ -84,25 +104,8 @@ def _numpy(tree):
     return jax.tree.map(np.asarray, tree)
 
 
-def _checked(sampled: Sampled, law, noise) -> Sampled:
-    if not np.isfinite(sampled.mode_value):
-        raise SamplingError(
-            f"law {law.name} with {noise.name} noise has no finite likelihood at any of the starts: its expected "
-            "values must be positive and finite over the table; look at them with bs.prior_predictive(law, runs)"
-        )
-    return sampled
-
-
 def sample(law, noise, rows: Rows, how: Sampling) -> tuple[Sampled, dict]:
-    """Sample one posterior.
-
-    Returns
-    -------
-    Sampled
-        NumPy arrays.
-    dict
-        What was done: the settings used, the tries and what was wrong with them.
-    """
+    """Sample one posterior; see `sample_many`."""
     return sample_many(law, noise, [rows], how)[0]
 
 
@@ -111,31 +114,47 @@ def sample_many(law, noise, tables: list[Rows], how: Sampling) -> list[tuple[Sam
 
     Table i is sampled with seed + i. On a CPU the program runs on all cores at once, one table each: running a compiled
     program in a thread is safe, tracing NumPyro in one is not, so the first table of a shape goes first.
+
+    Returns
+    -------
+    list of (Sampled, dict)
+        For each table its draws as NumPy arrays, and what was done: the settings used, what is wrong with the draws
+        (``trouble``) and what was wrong with a first try (``first_try``).
     """
+    everything = list(range(len(tables)))
+    results = _try(law, noise, tables, everything, how, divergences=0.0)
+    again = [i for i in everything if how.second_try and results[i][1]["trouble"]]
+    # A few divergences are reason to try again, but not to distrust a careful second try.
+    careful = [how.careful(tables[i]) for i in again]
+    for setting in dict.fromkeys(careful):
+        chosen = [i for i, each in zip(again, careful, strict=True) if each == setting]
+        seconds = _try(law, noise, tables, chosen, setting, divergences=DIVERGENCES_SECOND)
+        for i, (sampled, done) in seconds.items():
+            results[i] = sampled, dict(done, first_try=results[i][1]["trouble"])
+    return [results[i] for i in everything]
+
+
+def _try(law, noise, tables, chosen, how, *, divergences) -> dict[int, tuple[Sampled, dict]]:
+    """Sample the chosen tables once."""
+    shapes: dict = {}
+    for i in chosen:
+        shapes.setdefault(_shape(tables[i]), []).append(i)
+    results = {}
     with precise(how.precision), compiling():
-        keys = [jax.random.PRNGKey(how.seed + i) for i in range(len(tables))]
-        shapes: dict = {}
-        for i, rows in enumerate(tables):
-            shapes.setdefault(_shape(rows), []).append(i)
-        results: list = [None] * len(tables)
         for same in shapes.values():
-            found = _sample_same_shape(law, noise, [tables[i] for i in same], [keys[i] for i in same], how)
-            for i, sampled in zip(same, found, strict=True):
-                results[i] = _checked(sampled, law, noise)
-    return [
-        _second_try(law, noise, rows, how, i, first)
-        for i, (rows, first) in enumerate(zip(tables, results, strict=True))
-    ]
-
-
-def _second_try(law, noise, rows, how, i, first) -> tuple[Sampled, dict]:
-    wrong = trouble(first)
-    done = dict(seed=how.seed + i, **how.program(rows)._asdict(), precision=how.precision, trouble=wrong)
-    if not wrong or not how.second_try:
-        return first, done
-    careful = replace(how.careful(rows), seed=how.seed + i)
-    second, done = sample(law, noise, rows, careful)
-    return second, dict(done, first_try=wrong)
+            keys = [jax.random.PRNGKey(how.seed + i) for i in same]
+            found = _sample_same_shape(law, noise, [tables[i] for i in same], keys, how)
+            results |= dict(zip(same, found, strict=True))
+    for i, sampled in results.items():
+        if not np.isfinite(sampled.mode_value):
+            which = f" of table {i}" if len(tables) > 1 else ""
+            raise SamplingError(
+                f"law {law.name} with {noise.name} noise has no finite likelihood at any of the starts{which}: its "
+                "expected values must be positive and finite over the table; look at them with "
+                "bs.prior_predictive(law, runs)"
+            )
+    done = {i: dict(seed=how.seed + i, **how.program(tables[i])._asdict(), precision=how.precision) for i in chosen}
+    return {i: (s, dict(done[i], trouble=trouble(s, divergences=divergences))) for i, s in results.items()}
 
 
 def _shape(rows: Rows):
@@ -160,7 +179,9 @@ def _sample_same_shape(law, noise, tables, keys, how) -> list[Sampled]:
         with precise(how.precision):  # the context belongs to a thread
             return _numpy(program(key, rows))
 
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
+    with ThreadPoolExecutor(
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    ) as threads:
         return [first, *threads.map(one, keys[1:], tables[1:])]
 
 

@@ -6,14 +6,16 @@ import jax
 import jax.numpy as jnp
 import optimistix as optx
 
-__all__ = ["find_mode"]
+__all__ = ["find_modes"]
 
 STARTS = 8
 STEPS = 300
+# A mode that much less probable (in log density) than the best holds next to nothing of the posterior.
+REACH = 5.0
 
 
-def find_mode(potential, dimension, key):
-    """Find the posterior mode and whiten there.
+def find_modes(potential, dimension, key):
+    """Find the posterior's modes and whiten at the best.
 
     Parameters
     ----------
@@ -25,11 +27,13 @@ def find_mode(potential, dimension, key):
 
     Returns
     -------
-    mode : array, shape (dimension,)
+    modes : array, shape (STARTS, dimension)
+        Where each start ended, the best first; what is out of `REACH` is replaced by the best. More than one mode is
+        rare: alpha and beta can change places where all runs have the same tokens per parameter.
     scale : array, shape (dimension, dimension)
-        Lower triangular; mode + scale @ z with z ~ Normal(0, I) is the Laplace approximation.
+        Lower triangular; mode + scale @ z with z ~ Normal(0, I) is the Laplace approximation at the best.
     value : scalar
-        The potential at the mode; not finite if no start reached a finite density.
+        The potential there; not finite if no start reached a finite density.
 
     Notes
     -----
@@ -46,6 +50,9 @@ def find_mode(potential, dimension, key):
         return found.value, reached.hessian_inv.as_matrix(), reached.f
 
     starts = jax.random.uniform(key, (STARTS, dimension), minval=-1.0, maxval=1.0)
-    modes, covariances, values = jax.lax.map(descend, starts)
-    best = jnp.argmin(jnp.where(jnp.isfinite(values), values, jnp.inf))
-    return modes[best], jnp.linalg.cholesky(covariances[best]), values[best]
+    ends, covariances, values = jax.lax.map(descend, starts)
+    values = jnp.where(jnp.isfinite(values), values, jnp.inf)
+    order = jnp.argsort(values)
+    best = order[0]
+    within = (values[order] - values[best] < REACH)[:, None]
+    return jnp.where(within, ends[order], ends[best]), jnp.linalg.cholesky(covariances[best]), values[best]

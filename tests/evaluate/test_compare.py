@@ -6,7 +6,7 @@ import pytest
 
 import bayesscale as bs
 from bayesscale.elpd import loo, waic
-from bayesscale.errors import RunsError
+from bayesscale.errors import LawError, RunsError
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +91,17 @@ def test_posteriors_of_one_law_are_named_apart(ladder, fitted):
     normal = bs.fit("chinchilla", ladder, noise="normal")
     assert set(bs.compare([fitted, normal]).table.index) == {"chinchilla, student-t", "chinchilla, normal"}
     assert set(bs.compare(dict(a=fitted, b=normal)).table.index) == {"a", "b"}
+
+
+def test_laws_of_one_name_are_named_by_their_priors(ladder):
+    narrow = bs.models.pure_power("C").with_priors(alpha=bs.law.prior.exponent(0.1, spread=0.1))
+    found = bs.compare(ladder, ["pure_power(C)", narrow])
+    assert set(found.table.index) == {"pure_power(C)", "pure_power(C), alpha ~ LogNormal(log 0.1, 0.1)"}
+
+
+def test_fits_are_compared_as_they_are(fitted):
+    with pytest.raises(LawError, match="as they are"):
+        bs.compare([fitted], ["power(C)"])
 
 
 def test_warnings_in_words(ladder):

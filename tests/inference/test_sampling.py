@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import jax.numpy as jnp
@@ -146,6 +147,66 @@ def test_arviz_and_distributions_imported_first():
         "import arviz, numpyro.distributions; import bayesscale.inference, numpyro; numpyro.distributions.distribution"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_a_second_mode_is_not_silent():
+    """On one ray of tokens per parameter, with equal priors, alpha and beta can change places."""
+
+    def law(N, D):
+        """E + A / N^alpha + B / D^beta"""
+        E, a, b = split_at_center("E", "A", "B")
+        alpha, beta = (sample(k, prior.exponent(0.3, spread=0.5)) for k in ("alpha", "beta"))
+        return E + a * jnp.exp(-alpha * N.log_ratio) + b * jnp.exp(-beta * D.log_ratio)
+
+    N = np.geomspace(5e7, 5e9, 32)
+    loss = 1.8 + 12 / N**0.15 + 3e5 / (20 * N) ** 0.6
+    loss = loss * np.exp(0.0003 * np.random.default_rng(0).normal(size=32))
+    with pytest.warns(RunsWarning, match="tokens per parameter"):
+        runs = bs.read_runs(dict(N=N, D=20 * N, loss=loss))
+    post = bs.fit(Law(law, ("N", "D"), "loss"), runs, second_try=False)
+    found = np.sign(post.draws["alpha"] - post.draws["beta"]).mean(axis=1)
+    assert found.min() < -0.9
+    assert found.max() > 0.9
+    assert "R-hat" in post.settings["trouble"]
+
+
+def test_threads_of_the_user_neither_fail_nor_leave_traces(ladder):
+    before = jax.config.jax_compilation_cache_dir
+    with ThreadPoolExecutor(3) as threads:
+        posts = list(threads.map(lambda i: bs.fit("pure_power(C)", ladder, seed=i, **SHORT), range(3)))
+    np.testing.assert_array_equal(
+        posts[1].draws["alpha"], bs.fit("pure_power(C)", ladder, seed=1, **SHORT).draws["alpha"]
+    )
+    assert jax.config.jax_compilation_cache_dir == before
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (dict(chains=0), "chains is a whole number of at least 1"),
+        (dict(draws=3), "draws is a whole number of at least 4"),
+        (dict(draws="1k"), "draws is a whole number"),
+        (dict(warmup=-1), "warmup is a whole number"),
+        (dict(seed="a"), "seed is a whole number"),
+        (dict(target_accept=2.0), "target_accept lies between"),
+        (dict(precision="float16"), "precision is"),
+        (dict(tune=500), "fit has no option tune; there are noise, seed, chains"),
+        (dict(noise=["normal"]), "no noise is named"),
+    ],
+)
+def test_options_are_checked(ladder, options, said):
+    with pytest.raises(LawError, match=said):
+        bs.fit("chinchilla", ladder, **options)
+
+
+def test_a_users_own_target_is_never_lowered():
+    rows = rows_of(chinchilla, bs.datasets.load("simulated-ladder"))
+    assert Sampling(target_accept=0.995).careful(rows).target_accept == 0.995
+
+
+def test_float32_is_float32_whatever_the_user_has_set(ladder):
+    with jax.enable_x64(True):
+        assert bs.fit("chinchilla", ladder, precision="float32", **SHORT).draws["alpha"].dtype == np.float32
 
 
 def test_a_law_that_is_nowhere_positive(ladder):
