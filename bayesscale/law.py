@@ -130,7 +130,7 @@ class Law:
     @property
     def built_in(self) -> bool:
         """Whether the law comes with bayesscale."""
-        return self.function.__module__.startswith("bayesscale.models")
+        return _is_built_in(self.function)
 
     @property
     def formula(self) -> str:
@@ -283,6 +283,10 @@ class Law:
         return value
 
 
+def _is_built_in(function) -> bool:
+    return (function.__module__ or "").startswith("bayesscale.models")
+
+
 def _found_again(module, qualname, *said) -> Law:
     """Rebuild a law in another process."""
     found = import_module(module)
@@ -314,7 +318,7 @@ def law(*, takes, gives="loss", source=""):
     takes = (takes,) if isinstance(takes, str) else tuple(takes)
 
     def declare(function) -> Law:
-        if not function.__module__.startswith("bayesscale.models"):
+        if not _is_built_in(function):
             import_module("bayesscale.models")  # the built-in names are taken, whoever comes first
         arguments = tuple(inspect.signature(function).parameters)
         if len(arguments) != len(takes):

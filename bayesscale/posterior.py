@@ -175,8 +175,8 @@ class Posterior:
 
         Parameters
         ----------
-        targets : DataFrame or Runs, optional
-            One row per target; or give each covariate by name.
+        targets : DataFrame, Runs or dict, optional
+            One row per target, other columns are kept; or give each covariate by name.
         kind : {"new-run", "mean"}
             What one more run would measure, or the law's expected value.
         seed : int
@@ -191,7 +191,8 @@ class Posterior:
         Raises
         ------
         RunsError
-            A covariate that the law takes is neither given nor derivable, or is not a positive number.
+            A covariate that the law takes is neither given nor derivable, or is not a positive number; a keyword is
+            none of the law's covariates.
         """
         from bayesscale.forecast import predict
 

@@ -182,8 +182,8 @@ def read_runs(source, *, columns=None, units=None, about=None) -> Runs:
     Warns
     -----
     RunsWarning
-        If the loss does not look like nats per token, N or D has one value only, all runs have the same tokens per
-        parameter, or C is more than 20% off 6 N D.
+        If the loss does not look like nats per token, N or D not like parameters or tokens, N or D has one value only,
+        all runs have about the same tokens per parameter, or C is more than 20% off 6 N D.
     """
     known = {}
     if isinstance(source, Runs):

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bayesscale.errors import RunsError
+from bayesscale.runs import Runs
 from bayesscale.table_columns import RULES, SPELLINGS, derive, shown
 from bayesscale.units import format_number, parse_numbers
 
@@ -51,7 +52,7 @@ def read_targets(targets=None, *, takes: Sequence[str], **covariates) -> pd.Data
     if takes:
         _refuse_unknown(covariates, takes)
     known = dict.fromkeys((*takes, *OF_ANY_LAW))
-    given, table = {}, getattr(targets, "table", targets)
+    given, table = {}, targets.table if isinstance(targets, Runs) else targets
     if isinstance(table, Mapping):
         covariates = {**{k: v for k, v in table.items() if k in known}, **covariates}
         given, table = {k: _column(v) for k, v in table.items() if k not in known}, None

@@ -185,7 +185,10 @@ BAD = {
     "unknown dataset": (["fit", "nowhere"], "there is no file nowhere, and no dataset"),
     "unknown dataset to list": (["datasets", "nowhere"], "simulated-ladder"),
     "bad column": (["fit", "theirs.csv", "--columns", "N=width", "D=seen"], "no column 'width'"),
-    "column not there": (["fit", "theirs.csv", "--columns", "N=size", "loss=final"], "--columns D=tokens"),
+    "column not there": (
+        ["fit", "theirs.csv", "--columns", "N=size", "loss=final", "--units", "N=millions"],
+        "--columns D=tokens",
+    ),
     "no pair": (["fit", "theirs.csv", "--columns", "size"], "'size' is not NAME=VALUE"),
     "unknown law": (["fit", "runs.csv", "--law", "chinchila"], "there are chinchilla"),
     "unknown law to show": (["laws", "chinchila"], "there are chinchilla"),

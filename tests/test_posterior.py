@@ -209,9 +209,8 @@ def test_rows_of_one_run_share_an_effect():
     assert list(effects.coords["run_id"].values) == [f"run {i}" for i in range(8)]
     assert "run_z" not in post.draws
     d = {k: v[0, 0] for k, v in post.draws.items()}
-    noise_part = stats.lognorm.logpdf(d["sigma"], 0.8, scale=0.006) + stats.lognorm.logpdf(
-        d["sigma_run"], 0.8, scale=0.004
-    )
+    sigma_part = stats.lognorm.logpdf(d["sigma"], 0.8, scale=0.006)
+    noise_part = sigma_part + stats.lognorm.logpdf(d["sigma_run"], 0.8, scale=0.004)
     noise_part += stats.norm.logpdf(d["run_effect"], 0, d["sigma_run"]).sum()
     plain = bs.fit("chinchilla", bs.read_runs(together.table.drop(columns="run")), noise="normal")
     at = {k: np.full((1, 1), d[k]) for k in plain.draws}

@@ -1,11 +1,18 @@
+import ast
 import pickle
+import re
 import subprocess
 import sys
+from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from bayesscale import inference
+from bayesscale.cli import options
+from bayesscale.cli.options import pairs
 from bayesscale.errors import RunsError, RunsWarning
 from bayesscale.runs import Runs, read_runs
 
@@ -385,7 +392,30 @@ DOUBTED = {
     "one N": (good_table(N=1e9, loss=[3.4, 3.2, 3.1, 3.0, 2.8, 2.6]), r"one N \(1B\).*prior decides.*another N"),
     "one D": (good_table(D=2e10, loss=[3.4, 3.2, 3.1, 3.0, 2.8, 2.6]), r"one D \(20B\).*another D"),
     "one run": (good_table().iloc[:1], r"one N \(100M\) and one D \(2B\)"),
-    "one ray": (good_table(N=[1e8, 2e8, 3e8, 4e8, 5e8, 6e8], D=[2e9, 4e9, 6e9, 8e9, 1e10, 1.2e10]), r"D / N = 20"),
+    "one ray": (
+        good_table(N=[1e8, 2e8, 3e8, 4e8, 5e8, 6e8], D=[2e9, 4e9, 6e9, 8e9, 1e10, 1.2e10]),
+        r"D / N = 20.*alpha and beta, cannot be told apart.*more or fewer tokens.*chinchilla_tied",
+    ),
+    "near one ray": (
+        good_table(N=[1e8, 2e8, 3e8, 4e8, 5e8, 6e8], D=[1.7e9, 4.6e9, 5.2e9, 9e9, 9e9, 1.35e10]),
+        "alpha and beta, cannot be told apart",
+    ),
+    "N in millions": (
+        good_table(N=[190.0, 190, 190, 1300, 1300, 1300]),
+        r"'N': N up to 1300: are these parameters\? "
+        r'Write units=\{"N": "millions"\}',
+    ),
+    "N in billions": (good_table(N=[0.19, 0.19, 0.19, 1.3, 1.3, 1.3]), r'N up to 1\.3: .*units=\{"N": "billions"\}'),
+    "D in billions": (good_table(D=[2.0, 8, 30, 2, 8, 30]), r'D up to 30: are these tokens\? .*\{"D": "billions"\}'),
+    "D in millions": (good_table(D=[2e3, 8e3, 3e4] * 2), r'D up to 30000: are these tokens\? .*\{"D": "millions"\}'),
+    "C in PF-days, unsaid": (
+        good_table(C=[0.1, 0.2, 0.3, 1.0, 2.0, 3.0]).drop(columns="N"),
+        "N up to .*the columns that N follows from",
+    ),
+    "D far from N": (
+        good_table(N=[1e11, 1e11, 1e11, 1e12, 1e12, 1e12], D=[2e6, 3e6, 4e6] * 2),
+        r"Check the units of N",
+    ),
     "other FLOP": (
         good_table().assign(C=lambda t: 9 * t["N"] * t["D"]),
         r"1\.5 to 1\.5 times 6 \* N \* D.*6 of 6 rows.*as given",
@@ -397,6 +427,23 @@ DOUBTED = {
 def test_doubtful_tables_are_read_with_a_warning(case):
     table, said = DOUBTED[case]
     assert len(read_runs_with_doubt(table, said)) == len(table)
+
+
+NOT_DOUBTED = {
+    "small models among others": good_table(N=[768.0, 3e6, 1e7, 1e8, 1e9, 1e9]),
+    "a factor of two in D / N": good_table(N=[1e8, 1e8, 3e8, 3e8, 1e9, 1e9], D=[2e9, 4e9, 6e9, 1.2e10, 2e10, 4e10]),
+    "sizes that hardly differ": good_table(N=[1e8, 1.1e8, 1.2e8] * 2, D=[2e9, 2.1e9, 2.2e9, 2.3e9, 2.4e9, 2.5e9]),
+    "one compute": good_table(N=[1e8, 2e8, 3e8, 4e8, 5e8, 6e8], C=1e19).drop(columns="D"),
+}
+
+
+@pytest.mark.parametrize("case", NOT_DOUBTED)
+def test_tables_in_order_are_read_without_a_word(case):
+    read_runs(NOT_DOUBTED[case])
+
+
+def test_the_unit_that_a_warning_asks_for_ends_it():
+    assert read_runs(good_table(N=[190.0, 190, 190, 1300, 1300, 1300]), units={"N": "millions"}).column("N")[5] == 1.3e9
 
 
 def test_the_warning_points_at_the_caller():
@@ -438,3 +485,29 @@ def test_gaps_in_how_runs_were_trained_are_refused_when_asked_for(real_data):
     np.testing.assert_allclose(runs.column("B"), runs.column("D") / runs.column("S"))
     with pytest.raises(RunsError, match=r"column 'lr': no value in row 177"):
         runs.column("lr")
+
+
+# --- the same in the command line's words ---
+
+
+def test_readme_reads_the_table_alike_in_python_and_on_the_command_line(tmp_path):
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    python = re.search(r'read_runs\("runs.csv", columns=(\{.*?\}), units=(\{.*?\})\)', readme)
+    columns, units = map(ast.literal_eval, python.groups())
+    lines = re.findall(r"^bayesscale (?:fit|compare) runs\.csv .*", readme, flags=re.MULTILINE)
+    assert len(lines) == 2
+    for line in lines:
+        given_there = {word: given.split() for word, given in re.findall(r"--(columns|units) ((?:\w+=\S+ ?)+)", line)}
+        assert {word: pairs(given, option=word) for word, given in given_there.items()} == dict(
+            columns=columns, units=units
+        )
+
+
+def test_the_sampler_has_the_same_defaults_on_the_command_line():
+    there = {f.name: f.default for f in fields(inference.Sampling)}
+    ours = {f.name: f.default for f in fields(options.Sampling) if f.name != "noise"}
+    assert ours == {name: there[name] for name in ours}
+    said = " ".join(options.Sampling.__doc__.split())
+    usual, curved, few = inference.run.WARMUP, inference.run.WARMUP_CURVED, inference.run.FEW_ROWS
+    assert f"[default: {usual}, or {curved} for at most {few} rows or rows that share runs]" in said
+    assert f"at {inference.run.TARGET_ACCEPT_SECOND} with five times the warm-up" in said

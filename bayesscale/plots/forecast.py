@@ -59,11 +59,7 @@ def forecast_data(
 def _targets(post, x, targets, tokens_per_parameter):
     if targets is None:
         return None
-    if isinstance(targets, Runs | pd.DataFrame):
-        frame = read_targets(targets, takes=())
-    else:
-        given = targets if isinstance(targets, Mapping) else {x: targets}
-        frame = read_targets(takes=(), **given)
+    frame = read_targets(targets if isinstance(targets, Runs | pd.DataFrame | Mapping) else {x: targets}, takes=())
     # Only covariates: a table of an earlier forecast has its numbers in it too.
     frame = frame[[name for name in frame if name in (*COVARIATES, *post.law.columns)]]
     if x in frame and not set(post.law.columns) & set(frame.columns) - {x}:
