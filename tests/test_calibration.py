@@ -15,7 +15,20 @@ from bayesscale.inference import Sampling, rows_of, sample_many
 from bayesscale.law import prior
 from bayesscale.noise import StudentT
 
-LAWS = ["chinchilla", "chinchilla_tied", "power(C)", "power(N)", "pure_power(C)", "pure_power(D)"]
+LAWS = [
+    "chinchilla",
+    "chinchilla_tied",
+    "kaplan_nd",
+    "kaplan_ns",
+    "kaplan_x(N)",
+    "power(C)",
+    "power(N)",
+    "pure_power(C)",
+    "pure_power(D)",
+    "repeated",
+    "shifted",
+    "skaling",
+]
 # The prior is told the typical loss, which a real fit reads off its table: here it must not depend on the data.
 TYPICAL = 2.5
 KEPT = 99  # draws of a posterior among which the truth is ranked: thinned until nearly independent
@@ -25,7 +38,9 @@ def ranks(law, noise, simulations, seed=0, truth_from=None):
     """Return the rank of the truth among `KEPT` posterior draws: one column per parameter, one row per simulation."""
     law = laws.named(law)
     N = np.repeat(np.geomspace(1.9e8, 1.3e9, 4), 4)
-    design = bs.read_runs(dict(N=N, D=20 * N * np.tile([1.0, 2.0, 5.0, 10.0], 4)))
+    D = 20 * N * np.tile([1.0, 2.0, 5.0, 10.0], 4)
+    epochs = np.ravel([np.roll([1.0, 4.0, 16.0, 64.0], i) for i in range(4)])  # each once per N and once per D / N
+    design = bs.read_runs(dict(N=N, D=D, B=np.full(16, 2.0**19), U=D / epochs))
     x = {c: design.column(c) for c in law.columns}
     centers = {**{c: stats.gmean(v) for c, v in x.items()}, law.gives: TYPICAL}
     truth = prior_draws(truth_from or law, noise, draws=simulations, seed=seed)

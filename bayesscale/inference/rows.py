@@ -96,7 +96,7 @@ def rows_of(law, runs, *, y_center=None) -> Rows:
     LawError
         The law is over any quantity and was not told which.
     """
-    free = [x for x, column in zip(law.takes, law.columns, strict=True) if x == column and x not in STANDARD]
+    free = [x for x in law.takes if len(law.takes) == 1 and x in law.columns and x not in STANDARD]
     if free and not set(free) <= set(runs.columns):
         raise LawError(
             f'law {law.name} takes {", ".join(free)}: say which column, as in "{law.name}(C)" or "{law.name}(N)"'
