@@ -40,6 +40,7 @@ def test_waic_of_a_normal_mean_in_closed_form():
     assert waic(log_likelihood).p == pytest.approx(p.sum(), rel=0.02)
 
 
+@pytest.mark.filterwarnings("ignore:Estimated shape parameter:UserWarning")
 def test_loo_is_arviz(fitted):
     theirs = az.loo(fitted.data, pointwise=True)
     ours = loo(fitted)
