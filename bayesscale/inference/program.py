@@ -20,6 +20,7 @@ from numpyro.infer.util import constrain_fn, potential_energy
 
 from bayesscale.coordinates import slopes
 from bayesscale.inference.start import find_modes
+from bayesscale.law import unsampled
 
 # ArviZ leaves a lazily loaded `numpyro` behind. Whoever then imports numpyro.distributions first gets a second copy of
 # that package without its submodules, and numpyro.factor, which every fit needs, fails: give it back what it lacks.
@@ -61,7 +62,8 @@ def model(law, noise, rows):
 
 def _unconstrained(law, noise, rows):
     """Return the length of the flat unconstrained vector and its map to named parameters."""
-    trace = handlers.trace(handlers.seed(model, rng_seed=0)).get_trace(law, noise, rows)
+    with unsampled(), handlers.trace() as trace:
+        model(law, noise, rows)
     latent = {k: s["value"] for k, s in trace.items() if s["type"] == "sample" and not s["is_observed"]}
     flat, named = ravel_pytree({k: jnp.zeros_like(v) for k, v in latent.items()})
     return flat.size, named
@@ -88,6 +90,7 @@ def _fit(law, noise, settings: Settings, vectorized: bool):
         def potential(q):
             return potential_energy(model, (law, noise, rows), {}, named(q))
 
+        @jax.jit
         def parameters(q):
             return constrain_fn(model, (law, noise, rows), {}, named(q), return_deterministic=True)
 
