@@ -51,7 +51,7 @@ def convergence(draws: np.ndarray) -> dict[str, float]:
     """Return bulk and tail effective sample size and rank-normalised R-hat of one parameter (chain, draw)."""
     from arviz_stats.base import array_stats
 
-    if np.ptp(draws) == 0:
+    if not np.isfinite(draws).all() or np.ptp(draws) == 0:
         return dict(ess_bulk=np.nan, ess_tail=np.nan, rhat=np.nan)
     axes = dict(chain_axis=0, draw_axis=1)
     return dict(

@@ -87,8 +87,13 @@ def trouble(sampled: Sampled, *, divergences: float = 0.0) -> str:
         said.append(f"{divergent} divergent transitions")
     values = [v.reshape(*v.shape[:2], -1) for v in sampled.values.values()]
     values = np.concatenate(values, axis=-1)
-    # A parameter that never moves (a prior of a single value) has neither.
+    # A constant far from the data, such as B, may leave the range of a float: what it is computed from does not.
+    values = values[..., np.isfinite(values).all(axis=(0, 1))]
+    values = values / np.maximum(np.abs(values).max(axis=(0, 1)), np.finfo(values.dtype).tiny)
+    # A parameter that never moves (a prior of a single value) has neither R-hat nor effective draws.
     values = values[..., np.ptp(values, axis=(0, 1)) > 0]
+    if values.shape[-1] == 0:
+        return "no chain has moved"
     if values.shape[0] > 1 and not (worst := float(np.max(split_gelman_rubin(values), initial=0))) <= RHAT:
         said.append(f"R-hat {worst:.3f}")
     # A chain that was stuck in a corner for a while shows in the tails first.

@@ -137,6 +137,12 @@ def test_trouble_finds_chains_that_disagree(fitted):
     apart = fitted.draws["alpha"] + np.arange(4)[:, None]
     sampled = Sampled(dict(alpha=apart), dict(diverging=np.zeros((4, 1000), bool)), {}, 0.0)
     assert "R-hat" in trouble(sampled)
+    stuck = Sampled(dict(alpha=np.ones((4, 1000))), dict(diverging=np.zeros((4, 1000), bool)), {}, 0.0)
+    assert trouble(stuck) == "no chain has moved"
+    beyond = fitted.draws["alpha"].copy()
+    beyond[0, 0] = np.inf
+    overflown = dict(alpha=fitted.draws["alpha"], B=beyond, A=1e300 * fitted.draws["alpha"])
+    assert trouble(Sampled(overflown, dict(diverging=np.zeros((4, 1000), bool)), {}, 0.0)) == ""
     fine = Sampled(dict(alpha=fitted.draws["alpha"]), dict(diverging=np.zeros((4, 1000), bool)), {}, 0.0)
     assert trouble(fine) == ""
 
