@@ -31,7 +31,6 @@ def run_demo(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     runs = bs.datasets.load("simulated-ladder")
     truth = runs.about["truth"]
-    largest = runs.column("C").max()
 
     show.text(f"1. {len(runs)} small runs, simulated from a law whose constants we know", style="bold")
     span = {k: [format_number(f(runs.column(k))) for f in (min, max)] for k in ("N", "D", "C")}
@@ -46,7 +45,7 @@ def run_demo(folder: Path) -> None:
     show.check(checks)
 
     show.heading("3. What it forecasts for runs far larger, beside the truth")
-    _forecast(post, truth, largest)
+    _forecast(post, truth)
 
     with doing("fitting power(C): compiling and sampling"):
         compared = bs.compare([post, bs.fit("power(C)", runs)])
@@ -68,11 +67,11 @@ def run_demo(folder: Path) -> None:
         show.text(line, indent=2)
 
 
-def _forecast(post, truth, largest) -> None:
+def _forecast(post, truth) -> None:
     mean, new = (post.predict(**BIG_RUNS, kind=kind) for kind in ("mean", "new-run"))
     constants = {k: truth[k] for k in post.law.constants}
     true = post.law.evaluate(constants, N=mean.targets["N"], D=mean.targets["D"])
-    beyond = [f"{c / largest:.0f}x" for c in mean.targets["C"]]
+    beyond = [f"{times:.0f}x" for times in mean.reach]
     for title, made, extra in (
         ("Expected loss", mean, {"truth": [show.number(x) for x in true]}),
         ("Loss of one new run, with the scatter of a run", new, {}),

@@ -2,7 +2,7 @@
 
 from bayesscale.inference.compilation import cache_compilation, compiling, precise
 from bayesscale.inference.rows import Rows, rows_of
-from bayesscale.inference.run import Sampling, log_densities, sample, sample_many, trouble
+from bayesscale.inference.run import Sampling, log_densities, sample_many, trouble
 
 __all__ = [
     "Rows",
@@ -12,7 +12,6 @@ __all__ = [
     "log_densities",
     "precise",
     "rows_of",
-    "sample",
     "sample_many",
     "trouble",
 ]

@@ -16,7 +16,7 @@ from bayesscale.inference.compilation import compiling, precise
 from bayesscale.inference.program import Sampled, Settings, compiled_batch, compiled_fit, compiled_log_densities
 from bayesscale.inference.rows import Rows
 
-__all__ = ["Sampling", "log_densities", "sample", "sample_many", "trouble"]
+__all__ = ["Sampling", "log_densities", "sample_many", "trouble"]
 
 # With few runs, or rows that share runs, the posterior is curved, which takes the warm-up longer to learn.
 FEW_ROWS, WARMUP_CURVED, WARMUP = 64, 1000, 300
@@ -107,11 +107,6 @@ def trouble(sampled: Sampled, *, divergences: float = 0.0) -> str:
 
 def _numpy(tree):
     return jax.tree.map(np.asarray, tree)
-
-
-def sample(law, noise, rows: Rows, how: Sampling) -> tuple[Sampled, dict]:
-    """Sample one posterior; see `sample_many`."""
-    return sample_many(law, noise, [rows], how)[0]
 
 
 def sample_many(law, noise, tables: list[Rows], how: Sampling) -> list[tuple[Sampled, dict]]:
