@@ -86,11 +86,16 @@ def sample(name, distribution, *, of=None):
     return numpyro.sample(name, distribution, infer={} if of is None else {"term": of})
 
 
-def value_at_center():
+def value_at_center(*, spread=0.1):
     """Sample the law's value at the centre of the data.
 
-    Samples ``level`` ~ LogNormal(0, .1), the law's value at the centre relative to the geometric mean of the measured
-    values, so that the prior holds in any unit.
+    Samples ``level`` ~ LogNormal(0, spread), the law's value at the centre relative to the geometric mean of the
+    measured values, so that the prior holds in any unit.
+
+    Parameters
+    ----------
+    spread : float
+        How far the two may be apart, as the standard deviation of the logarithm: little for losses, which vary little.
 
     Returns
     -------
@@ -104,7 +109,7 @@ def value_at_center():
             "value_at_center and split_at_center work inside a law, while bayesscale runs it; "
             "to see a law's numbers call law.evaluate(...)"
         ) from None
-    return numpyro.sample("level", priors.positive(1.0, spread=0.1)) * center
+    return numpyro.sample("level", priors.positive(1.0, spread=spread)) * center
 
 
 def split_at_center(floor, *terms):

@@ -29,7 +29,9 @@ def fit(law: str | Law, runs, *, noise: str | Noise = "student-t", seed: int = 0
         Anything that `read_runs` takes.
     noise : str or Noise
         ``"student-t"``, ``"normal"``, ``"laplace"`` (all on the log of the measured value), or a `Noise` with other
-        priors. Rows that share a ``run`` get an effect of that run; a column ``loss_error`` adds to the scale.
+        priors. Rows that share a ``run`` get an effect of that run; for the checkpoints of training curves ``"curve"``
+        is the honest choice: what a run has of its own is a smooth course along training. A column ``loss_error`` adds
+        to the scale.
     seed : int
         Same seed, same machine: same draws.
     **sampling
@@ -76,7 +78,8 @@ def fit_many(law: str | Law, tables: Sequence, *, noise: str | Noise = "student-
     list of Posterior
         In the order of the tables.
     """
-    law, noise = laws.named(law), noises.named(noise)
+    law = laws.named(law)
+    noise = noises.named(noise, scatter=law.scatter)
     tables = [table if isinstance(table, Runs) else read_runs(table) for table in tables]
     unknown = set(sampling) - {f.name for f in fields(Sampling)}
     if unknown:

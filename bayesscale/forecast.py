@@ -15,9 +15,10 @@ from bayesscale import law as laws
 from bayesscale import noise as noises
 from bayesscale.center import Covariate
 from bayesscale.errors import LawError
-from bayesscale.inference import compiling, precise, rows_of
+from bayesscale.inference import compiling, precise, rows_of, trained_along
+from bayesscale.noise import Seen
 from bayesscale.runs import Runs, read_runs
-from bayesscale.targets import read_targets
+from bayesscale.targets import read_targets, run_names
 from bayesscale.units import format_number
 
 __all__ = ["Forecast", "predict", "prior_predictive"]
@@ -38,13 +39,15 @@ class Forecast:
     gives : str
         What is forecast.
     kind : {"new-run", "mean"}
-        What one more run would measure, or the law's expected value.
+        What one more run would measure (or the run that the target names, if it was fitted), or the law's value.
     law : str
         Name of the law.
     unit : str
         Of what is forecast.
     reach : ndarray, optional
         Compute of each target as a multiple of the largest run's, where both are known.
+    continued : tuple of str
+        The runs of the targets that were fitted, and whose own course the forecast continues.
     """
 
     targets: pd.DataFrame
@@ -54,6 +57,7 @@ class Forecast:
     law: str
     unit: str = ""
     reach: np.ndarray | None = None
+    continued: tuple[str, ...] = ()
 
     @property
     def median(self) -> np.ndarray:
@@ -96,6 +100,10 @@ class Forecast:
 
     def _headline(self):
         what = f"{self.gives} of a new run" if self.kind == "new-run" else f"expected {self.gives}"
+        if self.continued:
+            first = ", ".join(self.continued[:3]) + ", ..." * (len(self.continued) > 3)
+            new = self.targets["run"].nunique() > len(self.continued)
+            what = f"{self.gives} of run {first} continued" + ", else of new runs" * new
         unit = f" [{self.unit}]" if self.unit else ""
         return f"forecast of the {what}{unit}, law {self.law}; 50/80/95% equal-tailed intervals"
 
@@ -164,16 +172,43 @@ def predict(post, targets=None, *, kind="new-run", seed=0, **covariates) -> Fore
     x = {c: frame[c].to_numpy(float) for c in post.law.columns}
     precision = post.settings.get("precision", "float64")
     values = expectation(post.law, post.flat_draws, x, post.centers, precision=precision)
+    continued = ()
     if kind == "new-run":
         error = f"{post.law.gives}_error"
         known = frame[error].to_numpy(float) / np.median(values, axis=0) if error in frame else None
+        joined, continued = _joined(post, frame)
         rng = np.random.default_rng(seed)
-        scatter = post.noise.simulate(rng, post.flat_draws, values.shape, log_error=known)
-        values = values * np.exp(scatter)
+        values = values * np.exp(post.noise.simulate(rng, post.flat_draws, values.shape, log_error=known, **joined))
     reach = None
     if "C" in frame and "C" in post.runs.columns:
         reach = frame["C"].to_numpy(float) / post.runs.column("C").max()
-    return Forecast(frame, values, post.law.gives, kind, post.law.name, _unit(post.runs, post.law.gives), reach)
+    unit = _unit(post.runs, post.law.gives)
+    return Forecast(frame, values, post.law.gives, kind, post.law.name, unit, reach, continued)
+
+
+def _joined(post, frame) -> tuple[dict, tuple[str, ...]]:
+    """Say which targets share runs with one another and with the table, as the noise asks, and which runs were seen."""
+    rows = rows_of(post.law, post.runs)
+    if "run" not in frame or rows.run is None:
+        return {}, ()
+    ours, theirs = run_names(post.runs.table["run"]), run_names(frame["run"])
+    names = pd.unique(pd.concat([ours, theirs]))  # those of the table first
+    run = pd.Index(names).get_indexer(theirs)
+    continued = tuple(name for name in pd.unique(theirs) if name in set(ours))
+    along = trained_along(post.law, post.runs)
+    if along is None or along not in frame:
+        return dict(run=run), continued
+    there = ours.isin(theirs).to_numpy()
+    x = {c: post.runs.column(c)[there] for c in post.law.columns}
+    residual = np.empty((len(next(iter(post.flat_draws.values()))), 0))
+    if there.any():
+        precision = post.settings.get("precision", "float64")
+        expected = expectation(post.law, post.flat_draws, x, post.centers, precision=precision)
+        residual = np.log(post.runs.column(post.law.gives)[there]) - np.log(expected)
+    place = np.log(post.runs.column(along)[there])
+    error = None if rows.log_error is None else rows.log_error[: len(ours)][there]
+    seen = Seen(pd.Index(names).get_indexer(ours[there]), place, residual, error)
+    return dict(run=run, place=np.log(frame[along].to_numpy(float)), seen=seen), continued
 
 
 @lru_cache(maxsize=128)
@@ -210,7 +245,8 @@ def prior_predictive(law, runs, *, noise="student-t", kind="new-run", draws: int
     Forecast
         Its targets are the table's covariates.
     """
-    law, noise = laws.named(law), noises.named(noise)
+    law = laws.named(law)
+    noise = noises.named(noise, scatter=law.scatter)
     runs = runs if isinstance(runs, Runs) else read_runs(runs)
     rows = rows_of(law, runs)
     x = {c: runs.column(c) for c in law.columns}
@@ -218,10 +254,14 @@ def prior_predictive(law, runs, *, noise="student-t", kind="new-run", draws: int
     parameters = prior_draws(law, noise, draws=draws, seed=seed)
     values = expectation(law, parameters, x, centers)
     if kind == "new-run":
+        noise.check(rows)
         if rows.run is None:
             del parameters["sigma_run"]  # as in the fit: only rows that share runs have effects of them
         error, run = (None if x is None else x[: len(runs)] for x in (rows.log_error, rows.run))
-        scatter = noise.simulate(np.random.default_rng(seed), parameters, values.shape, log_error=error, run=run)
+        along = trained_along(law, runs)
+        place = np.log(runs.column(along)) if along else None
+        rng = np.random.default_rng(seed)
+        scatter = noise.simulate(rng, parameters, values.shape, log_error=error, run=run, place=place)
         values = values * np.exp(scatter)
     return Forecast(runs.table[list(law.columns)], values, law.gives, kind, law.name, _unit(runs, law.gives))
 

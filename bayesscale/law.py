@@ -51,6 +51,8 @@ __all__ = [
 
 _registry: dict[str, Law] = {}
 
+OF_LOSSES = 0.006  # typical scatter of log(loss) around a law on real tables
+
 
 class _with_distributions(Messenger):
     """Run a model with some of its priors replaced by name."""
@@ -91,6 +93,8 @@ class Law:
         Column that the law predicts.
     source : str
         Paper and equation.
+    scatter : float
+        Typical scatter of what the law gives, of its logarithm: sets the scale of the noise's priors.
     columns : tuple of str
         Column of the table for each covariate of `takes` (the same names unless bound: ``power("C")``).
     replaced : mapping of str to distribution
@@ -101,6 +105,7 @@ class Law:
     takes: tuple[str, ...]
     gives: str
     source: str = ""
+    scatter: float = OF_LOSSES
     columns: tuple[str, ...] = ()
     replaced: Mapping[str, dist.Distribution] = field(default_factory=dict)
 
@@ -117,7 +122,7 @@ class Law:
         constants = {**outside.globals, **outside.nonlocals}
         constants = sorted((k, v) for k, v in constants.items() if isinstance(v, int | float | str))
         replaced = sorted((k, prior.identity(d)) for k, d in self.replaced.items())
-        return self.function, self.columns, tuple(replaced), tuple(constants)
+        return self.function, self.scatter, self.columns, tuple(replaced), tuple(constants)
 
     def __eq__(self, other):
         return isinstance(other, Law) and self._identity == other._identity
@@ -127,7 +132,7 @@ class Law:
 
     def __reduce__(self):
         # The decorator has put the law in its function's place; a function is pickled by that place, so go by it here.
-        said = (self.takes, self.gives, self.source, self.columns, dict(self.replaced))
+        said = (self.takes, self.gives, self.source, self.scatter, self.columns, dict(self.replaced))
         return _found_again, (self.function.__module__, self.function.__qualname__, *said)
 
     # -- what it says of itself --------------------------------------------------------------------
@@ -308,7 +313,7 @@ def _found_again(module, qualname, *said) -> Law:
     return Law(getattr(found, "function", found), *said)
 
 
-def law(*, takes, gives="loss", source=""):
+def law(*, takes, gives="loss", source="", scatter=OF_LOSSES):
     """Declare a function to be a scaling law and register it under its name.
 
     Parameters
@@ -319,6 +324,9 @@ def law(*, takes, gives="loss", source=""):
         The column that it predicts.
     source : str
         Paper and equation.
+    scatter : float
+        How much what the law gives typically scatters, as the standard deviation of its logarithm: about .6 % for
+        losses, more for batch sizes or steps. The default noise has its prior around it.
 
     Returns
     -------
@@ -334,7 +342,7 @@ def law(*, takes, gives="loss", source=""):
         arguments = tuple(inspect.signature(function).parameters)
         if len(arguments) != len(takes):
             raise LawError(f"law {function.__name__} has arguments {arguments} but is declared to take {takes}")
-        made = Law(function, takes, gives, source)
+        made = Law(function, takes, gives, source, scatter)
         before = _registry.get(made.name)
         if before is not None and before.built_in != made.built_in:
             raise LawError(f"{made.name} is the name of a built-in law; give yours another name")

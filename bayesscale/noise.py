@@ -1,13 +1,15 @@
 """How a measured value scatters around the law: seed, evaluation, outliers.
 
 All of them scatter the logarithm of the measured value, so a scale of .005 is half a percent of the loss. Known
-measurement errors are added to the scale in quadrature; runs that give several rows share an effect of their own.
+measurement errors are added to the scale in quadrature; runs that give several rows share an effect of their own, which
+is one number here and a course along training in `curve_noise`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import ClassVar, override
+from importlib import import_module
+from typing import ClassVar, NamedTuple, override
 
 import jax.numpy as jnp
 import numpy as np
@@ -20,7 +22,16 @@ from bayesscale import priors
 from bayesscale.coordinates import Through
 from bayesscale.errors import LawError
 
-__all__ = ["Laplace", "Noise", "Normal", "StudentT", "named"]
+__all__ = ["Laplace", "Noise", "Normal", "Seen", "StudentT", "named"]
+
+
+class Seen(NamedTuple):
+    """The fitted rows of runs that a forecast continues."""
+
+    run: np.ndarray  # (rows,): index of each row's run
+    place: np.ndarray  # (rows,): how far the run was trained, such as log S
+    residual: np.ndarray  # (draws, rows): log(measured value) - log(law)
+    log_error: np.ndarray | None = None  # (rows,): known standard errors, on the log scale
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -36,6 +47,7 @@ class Noise:
     """
 
     name: ClassVar[str]
+    scales: ClassVar[dict[str, float]] = {"sigma": 1.0, "sigma_run": 2 / 3}  # medians of priors, in typical scatters
     sigma: dist.Distribution = priors.positive(0.006, spread=0.8)
     sigma_run: dist.Distribution = priors.positive(0.004, spread=0.8)
 
@@ -46,6 +58,9 @@ class Noise:
     def draw(self, rng, draws, shape):
         """Draw the scatter of rows, an array of `shape` (draws, rows); parameters have shape (draws, 1 or rows)."""
         raise NotImplementedError
+
+    def check(self, rows):
+        """Raise a RunsError where the table lacks what this noise needs."""
 
     def observe(self, expected, rows):
         """Condition the model on the measured values.
@@ -81,31 +96,38 @@ class Noise:
         with numpyro.plate("runs", rows.n_run):
             return numpyro.sample("run_effect", Through(effects, transforms.AffineTransform(m, s)))
 
-    def simulate(self, rng, draws, shape, *, log_error=None, run=None):
+    def simulate(self, rng, draws, shape, *, log_error=None, run=None, place=None, seen=None):
         """Draw log(measured value) - log(law), as `observe` has it.
 
         Parameters
         ----------
         rng : numpy.random.Generator
-        draws : mapping of str to array, shape (draws,)
-            The parameters of the noise, at least; with ``sigma_run``, runs have effects of their own.
+        draws : mapping of str to array, shape (draws, ...)
+            The parameters of the noise, at least; with ``sigma_run``, runs have effects of their own, those of the
+            table in ``run_effect``.
         shape : tuple
             (draws, rows).
         log_error : array, optional
             Known standard errors of the new values, on the log scale.
         run : array of int, optional
-            Index of each row's run; every row is a run of its own if not given.
+            Index of each row's run, those of the table first; every row is a new run of its own if not given.
+        place : array, optional
+            How far its run is trained at each row, such as log S; for noise along training curves.
+        seen : Seen, optional
+            The fitted rows of runs that the new rows belong to; for noise along training curves.
 
         Returns
         -------
         ndarray of `shape`
         """
-        draws = {k: np.asarray(v)[:, None] for k, v in draws.items() if k in self.priors()}
-        draws["sigma"] = np.hypot(draws["sigma"], 0.0 if log_error is None else log_error)
-        scatter = self.draw(rng, draws, shape)
-        if "sigma_run" in draws:
-            run = np.arange(shape[1]) if run is None else run
-            effects = draws["sigma_run"] * rng.standard_normal((shape[0], run.max() + 1))
+        own = {k: np.asarray(v)[:, None] for k, v in draws.items() if k in self.priors()}
+        own["sigma"] = np.hypot(own["sigma"], 0.0 if log_error is None else log_error)
+        scatter = self.draw(rng, own, shape)
+        if "sigma_run" in own:
+            known = draws.get("run_effect", np.empty((shape[0], 0)))
+            run = known.shape[1] + np.arange(shape[1]) if run is None else run
+            new = max(run.max() + 1 - known.shape[1], 0)
+            effects = np.hstack([known, own["sigma_run"] * rng.standard_normal((shape[0], new))])
             scatter = scatter + effects[:, run]
         return scatter
 
@@ -187,13 +209,19 @@ class Laplace(Noise):
         return draws["sigma"] * rng.laplace(size=shape)
 
 
-_NOISES = {noise.name: noise for noise in (StudentT, Normal, Laplace)}
+def named(which: str | Noise, *, scatter: float = 0.006) -> Noise:
+    """Return a noise by name: ``"student-t"``, ``"normal"``, ``"laplace"``, ``"curve"``; a `Noise` as it is.
 
-
-def named(which: str | Noise) -> Noise:
-    """Return a noise by name: ``"student-t"``, ``"normal"`` or ``"laplace"``; a `Noise` is returned as it is."""
+    Parameters
+    ----------
+    which : str or Noise
+    scatter : float
+        Typical scatter of what the law gives, of its logarithm: sets the medians of the priors of the scales.
+    """
     if isinstance(which, Noise):
         return which
-    if not isinstance(which, str) or which not in _NOISES:
-        raise LawError(f"no noise is named {which!r}; there are {', '.join(_NOISES)}")
-    return _NOISES[which]()
+    kinds = {kind.name: kind for kind in (StudentT, Normal, Laplace, import_module("bayesscale.curve_noise").Curve)}
+    if not isinstance(which, str) or which not in kinds:
+        raise LawError(f"no noise is named {which!r}; there are {', '.join(kinds)}")
+    kind = kinds[which]
+    return kind(**{name: priors.positive(share * scatter, spread=0.8) for name, share in kind.scales.items()})

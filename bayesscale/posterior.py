@@ -178,11 +178,14 @@ class Posterior:
         targets : DataFrame, Runs or dict, optional
             One row per target, other columns are kept; or give each covariate by name.
         kind : {"new-run", "mean"}
-            What one more run would measure, or the law's expected value.
+            What would be measured, or the law's expected value, which knows nothing of single runs. What would be
+            measured by one more run; but where a target names a ``run`` of which several rows were fitted, by that run,
+            whose own way of straying from the law goes on: its constant effect, or with curve noise its course. A name
+            that was not fitted is a new run; targets of one name share what their run has of its own.
         seed : int
             Of the scatter of new runs.
         **covariates : number, str or sequence
-            Such as ``N="70B", D=["1.4T", "2T"]``. C = 6ND and its like are derived where one is missing.
+            Such as ``N="70B", D=["1.4T", "2T"]``, ``run="name"``. C = 6ND and its like are derived where missing.
 
         Returns
         -------

@@ -13,7 +13,7 @@ from bayesscale.runs import Runs
 from bayesscale.table_columns import RULES, SPELLINGS, derive, shown
 from bayesscale.units import format_number, parse_numbers
 
-__all__ = ["read_targets"]
+__all__ = ["read_targets", "run_names"]
 
 # What can be said of any target: the covariates that follow from each other, and the standard error of its measurement.
 OF_ANY_LAW = (*dict.fromkeys(name for rule in RULES for name in (*rule.needs, rule.gives)), "loss_error")
@@ -37,12 +37,12 @@ def read_targets(targets=None, *, takes: Sequence[str], **covariates) -> pd.Data
         The covariates that must be there or follow from others (C = 6 N D, D = C / (6 N), ...). With none, any name may
         be given.
     **covariates : number, str or sequence
-        Each covariate by name; single values hold for all targets.
+        Each covariate by name; single values hold for all targets. ``run``, a name, says to which run a target belongs.
 
     Returns
     -------
     DataFrame
-        Float64 covariates, one row per target.
+        Float64 covariates, one row per target; ``run`` as text.
 
     Raises
     ------
@@ -52,12 +52,14 @@ def read_targets(targets=None, *, takes: Sequence[str], **covariates) -> pd.Data
     if takes:
         _refuse_unknown(covariates, takes)
     known = dict.fromkeys((*takes, *OF_ANY_LAW))
+    run = covariates.pop("run", None)
     given, table = {}, targets.table if isinstance(targets, Runs) else targets
     if isinstance(table, Mapping):
         covariates = {**{k: v for k, v in table.items() if k in known}, **covariates}
         given, table = {k: _column(v) for k, v in table.items() if k not in known}, None
     frame = pd.DataFrame() if table is None else pd.DataFrame(table).copy()
     given |= {k: _column(parse_numbers(v, name=k)) for k, v in covariates.items()}
+    given |= {} if run is None else {"run": _column(run)}
     if nested := [k for k, values in given.items() if values.ndim > 1]:
         raise RunsError(f"{', '.join(nested)}: a table of numbers; give one number, or a list with one per target")
     lengths = {k: len(v) for k, v in given.items() if len(v) != 1}
@@ -74,8 +76,17 @@ def read_targets(targets=None, *, takes: Sequence[str], **covariates) -> pd.Data
         if not pd.api.types.is_float_dtype(frame[name]):
             frame[name] = parse_numbers(frame[name], name=name)
     frame, _ = derive(frame)
+    if "run" in frame:
+        frame["run"] = run_names(frame["run"])
     _check(frame, takes)
     return frame
+
+
+def run_names(column) -> pd.Series:
+    """Return run ids as texts: run 3 of a table of numbers is the run "3" of a command line."""
+    if column.isna().any():
+        raise RunsError("run: no name for some of the targets; name each target's run, or leave the column out")
+    return column.astype(str)
 
 
 def _column(values) -> np.ndarray:
@@ -87,7 +98,7 @@ def _refuse_unknown(covariates, takes):
     allowed = (*takes, *(name for name in OF_ANY_LAW if name not in takes))
     problems = []
     for name in covariates:
-        if name in allowed:
+        if name in (*allowed, "run"):
             continue
         nearest = _nearest(name, allowed)
         remedy = "Other columns go in a table of targets."
@@ -101,7 +112,7 @@ def _refuse_unknown(covariates, takes):
 
 
 def _nearest(name, allowed) -> str | None:
-    words = {word.lower(): word for word in (*LATER, "targets", "kind", "seed", *reversed(allowed))}
+    words = {word.lower(): word for word in (*LATER, "targets", "kind", "seed", "run", *reversed(allowed))}
     words |= {spelling: ours for ours, spellings in SPELLINGS.items() if ours in allowed for spelling in spellings}
     nearest = get_close_matches(name.lower(), words, n=1)
     return words[nearest[0]] if nearest else None

@@ -81,3 +81,14 @@ def test_bad_targets_are_said_alike_by_name_and_in_a_dict(targets, error, said):
         read_targets(takes=TAKES, **targets)
     with pytest.raises(error, match=said):
         read_targets(targets, takes=TAKES)
+
+
+def test_a_target_may_name_its_run():
+    frame = read_targets(takes=TAKES, N=1e9, D=[1e9, 2e9], run="a")
+    assert frame["run"].tolist() == ["a", "a"]
+    assert read_targets(dict(N=1e9, D=[1e9, 2e9], run=[3, 4]), takes=TAKES)["run"].tolist() == ["3", "4"]
+    assert read_targets(pd.DataFrame(dict(N=[1e9], D=[1e9], run=["b"])), takes=TAKES)["run"].tolist() == ["b"]
+    with pytest.raises(RunsError, match="name each target's run"):
+        read_targets(dict(N=1e9, D=[1e9, 2e9], run=["a", None]), takes=TAKES)
+    with pytest.raises(RunsError, match=r"Did you mean run\?"):
+        read_targets(takes=TAKES, N=1e9, D=1e9, runn="a")

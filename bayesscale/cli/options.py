@@ -95,7 +95,7 @@ class Sampling:
         at 0.98 with five times the warm-up.
     """
 
-    noise: Literal["student-t", "normal", "laplace"] = "student-t"
+    noise: Literal["student-t", "normal", "laplace", "curve"] = "student-t"
     seed: Seed = 0
     chains: Count = 4
     draws: Annotated[int, Parameter(validator=validators.Number(gte=4))] = 1000

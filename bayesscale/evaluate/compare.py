@@ -182,6 +182,8 @@ def _warning(by_waic, by_loo, post):
         said.append(f"WAIC is unreliable (p_waic above {P_WAIC}, most at row {row}), go by LOO")
     if "run_effect" in post.draws:
         said.append("its LOO and WAIC know the other rows of a row's own run, which flatters a law that fits badly")
+    if "length" in post.noise.priors():
+        said.append("its LOO and WAIC ask how well a run's next row is predicted, not a new run")
     if post.settings.get("trouble"):
         said.append(f"the fit itself: {post.settings['trouble']}")
     return "; ".join(said)

@@ -1,7 +1,7 @@
 """From a model and a table to posterior draws: start, whiten, NUTS, and how it went."""
 
 from bayesscale.inference.compilation import cache_compilation, compiling, precise
-from bayesscale.inference.rows import Rows, rows_of
+from bayesscale.inference.rows import Rows, rows_of, trained_along
 from bayesscale.inference.run import Sampling, log_densities, sample_many, trouble
 
 __all__ = [
@@ -13,5 +13,6 @@ __all__ = [
     "precise",
     "rows_of",
     "sample_many",
+    "trained_along",
     "trouble",
 ]

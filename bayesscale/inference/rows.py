@@ -9,15 +9,16 @@ import jax
 import numpy as np
 
 from bayesscale.center import Covariate
+from bayesscale.curve_noise import FAR, along_runs
 from bayesscale.errors import LawError, RunsError
 from bayesscale.table_columns import STANDARD
 
-__all__ = ["Rows", "rows_of"]
+__all__ = ["Rows", "rows_of", "trained_along"]
 
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=["log_x", "x_center", "log_y", "y_center", "log_error", "weight", "run"],
+    data_fields=["log_x", "x_center", "log_y", "y_center", "log_error", "weight", "run", "order", "gap"],
     meta_fields=["n_run"],
 )
 @dataclass(frozen=True)
@@ -40,6 +41,10 @@ class Rows:
         How often each row counts; 0 for the rows that only fill the shape.
     run : array of int or None
         Index of each row's run, where rows share runs.
+    order : array of int or None
+        The rows in the order of training, run by run, where rows share runs.
+    gap : array or None
+        How far each row, in that order, was trained beyond the one before it in its run, such as log(S / S before).
     n_run : int
         Number of runs in the program's shape, if `run` is given.
     """
@@ -51,6 +56,8 @@ class Rows:
     log_error: jax.Array | None
     weight: jax.Array
     run: jax.Array | None
+    order: jax.Array | None = None
+    gap: jax.Array | None = None
     n_run: int = 0
 
     @property
@@ -70,6 +77,13 @@ def _padded(n):
     while step * 16 <= n:
         step *= 2
     return -(-n // step) * step
+
+
+def trained_along(law, runs) -> str | None:
+    """Return the column that says how far a run was trained, where there is one: S, D or C, one of the law's first."""
+    measures = [c for c in ("S", "D", "C") if c in runs.columns and c != law.gives]
+    known = [c for c in measures if np.isfinite(runs.column(c)).all()]
+    return min(known, key=lambda c: c not in law.columns, default=None)
 
 
 def rows_of(law, runs, *, y_center=None) -> Rows:
@@ -117,9 +131,12 @@ def rows_of(law, runs, *, y_center=None) -> Rows:
     columns = runs.table.columns
     error = pad(runs.column(f"{law.gives}_error") / y) if f"{law.gives}_error" in columns else None
     weight = runs.column("weight") if "weight" in columns else np.ones(n)
-    run, n_run = None, 0
+    run, order, gap, n_run = None, None, None, 0
     if "run" in columns and runs.table["run"].duplicated().any():
         codes, seen = runs.table["run"].factorize()
         run, n_run = pad(codes.astype(np.int32)), len(seen)
+        if along := trained_along(law, runs):
+            order, gap = along_runs(codes, np.log(runs.column(along)))
+            order, gap = np.r_[order, n : n + extra].astype(np.int32), pad(gap, FAR)
     center = np.exp(np.log(y).mean()) if y_center is None else float(y_center)
-    return Rows(log_x, x_center, pad(np.log(y)), center, error, pad(weight), run, n_run)
+    return Rows(log_x, x_center, pad(np.log(y)), center, error, pad(weight), run, order, gap, n_run)
