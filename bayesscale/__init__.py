@@ -15,18 +15,24 @@ __version__ = _version("bayesscale")
 # Where each public name lives. Imported when first used, so that `import bayesscale` and the command line's help do not
 # wait for JAX, pandas or ArviZ.
 _homes = {
-    "Allocation": "decide",
+    "Answer": "decide",
     "Comparison": "evaluate",
     "Forecast": "forecast",
+    "Frontier": "decide",
     "Law": "law",
+    "Optimum": "decide",
     "Posterior": "posterior",
     "Runs": "runs",
     "allocate": "decide",
     "cache_compilation": "inference",
     "compare": "evaluate",
+    "critical_batch": "decide",
     "fit": "fitting",
     "fit_many": "fitting",
+    "frontier": "decide",
     "load": "storage",
+    "optimal_batch": "decide",
+    "optimal_lr": "decide",
     "prior_predictive": "forecast",
     "read_runs": "runs",
 }
@@ -52,7 +58,16 @@ def __dir__():
 
 if TYPE_CHECKING:
     from bayesscale import datasets, errors, models, noise, plots
-    from bayesscale.decide import Allocation, allocate
+    from bayesscale.decide import (
+        Answer,
+        Frontier,
+        Optimum,
+        allocate,
+        critical_batch,
+        frontier,
+        optimal_batch,
+        optimal_lr,
+    )
     from bayesscale.evaluate import Comparison, compare
     from bayesscale.fitting import fit, fit_many
     from bayesscale.forecast import Forecast, prior_predictive

@@ -197,7 +197,7 @@ def read_runs(source, *, columns=None, units=None, about=None) -> Runs:
 
     frame, renamed = rename(frame, columns, said)
     problems = Problems(frame.index, lines, theirs=renamed, said=said)
-    if not set(COVARIATES) & set(frame.columns):
+    if not {*COVARIATES, "B_crit"} & set(frame.columns):  # a critical batch is measured against the loss
         said.append(f"no covariate (N, D, C, ...) among the columns {shown(frame.columns)}: {how_to_name('N')}.")
     frame = _in_our_units(frame, units, problems)
     frame, derived = derive(frame)

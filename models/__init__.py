@@ -1,21 +1,33 @@
 """The laws, one file per family. Each reads like its paper."""
 
+# ruff: noqa: I001  (the order in which laws are listed to people)
 from bayesscale.models.chinchilla import chinchilla, chinchilla_tied
-from bayesscale.models.kaplan import kaplan_nd, kaplan_ns, kaplan_x
 from bayesscale.models.power import power, pure_power
-from bayesscale.models.repeated import repeated
-from bayesscale.models.shifted import shifted
+from bayesscale.models.kaplan import kaplan_nd, kaplan_ns, kaplan_x
 from bayesscale.models.skaling import skaling
+from bayesscale.models.shifted import shifted
+from bayesscale.models.repeated import repeated, repeated_tied
+from bayesscale.models.batch import chinchilla_batch, steps_examples, three_term
+from bayesscale.models.critical_batch import critical_batch
+from bayesscale.models.sweep import batch_lr_power, batch_power, lr_power
 
 __all__ = [
+    "batch_lr_power",
+    "batch_power",
     "chinchilla",
+    "chinchilla_batch",
     "chinchilla_tied",
+    "critical_batch",
     "kaplan_nd",
     "kaplan_ns",
     "kaplan_x",
+    "lr_power",
     "power",
     "pure_power",
     "repeated",
+    "repeated_tied",
     "shifted",
     "skaling",
+    "steps_examples",
+    "three_term",
 ]

@@ -46,7 +46,7 @@ def kaplan_ns(N, S):
 
     N parameters, S optimizer steps -> loss in nats per token of a model while it trains. Kaplan et al. mean S_min, the
     steps that a batch far above the critical size would have needed: steps taken at another batch are brought to that
-    first. The S term is what training on would still remove.
+    first (`bayesscale.models.critical_batch.minimum_steps`). The S term is what training on would still remove.
     """
     value = value_at_center()
     s = sample("share_S", prior.share(-1.5, spread=1.0))  # of the loss at the centre

@@ -18,6 +18,7 @@ from bayesscale.noise import StudentT
 LAWS = [
     "chinchilla",
     "chinchilla_tied",
+    "critical_batch",
     "kaplan_nd",
     "kaplan_ns",
     "kaplan_x(N)",
@@ -26,28 +27,39 @@ LAWS = [
     "pure_power(C)",
     "pure_power(D)",
     "repeated",
+    "repeated_tied",
     "shifted",
     "skaling",
 ]
-# The prior is told the typical loss, which a real fit reads off its table: here it must not depend on the data.
+# The prior is told the typical value of what is measured, which a real fit reads off its table: here it must not depend
+# on the data.
 TYPICAL = 2.5
 KEPT = 99  # draws of a posterior among which the truth is ranked: thinned until nearly independent
+
+
+def sixteen_runs():
+    """Return four sizes by four tokens per parameter, with epochs, batch sizes and learning rates crossed evenly."""
+    size, multiple = np.divmod(np.arange(16), 4)
+    # Three mutually orthogonal Latin squares: any two factors meet at each pair of their levels once.
+    epochs, batch, rate = (np.array(times)[size] ^ multiple for times in ([0, 1, 2, 3], [0, 2, 3, 1], [0, 3, 1, 2]))
+    N = np.geomspace(1.9e8, 1.3e9, 4)[size]
+    D = 20 * N * np.array([1.0, 2.0, 5.0, 10.0])[multiple]
+    columns = dict(B=2.0**17 * 4.0**batch, lr=2e-4 * 3.0**rate, U=D / 4.0**epochs)
+    return bs.read_runs(dict(N=N, D=D, loss=np.linspace(2.2, 3.5, 16), **columns))
 
 
 def ranks(law, noise, simulations, seed=0, truth_from=None):
     """Return the rank of the truth among `KEPT` posterior draws: one column per parameter, one row per simulation."""
     law = laws.named(law)
-    N = np.repeat(np.geomspace(1.9e8, 1.3e9, 4), 4)
-    D = 20 * N * np.tile([1.0, 2.0, 5.0, 10.0], 4)
-    epochs = np.ravel([np.roll([1.0, 4.0, 16.0, 64.0], i) for i in range(4)])  # each once per N and once per D / N
-    design = bs.read_runs(dict(N=N, D=D, B=np.full(16, 2.0**19), U=D / epochs))
+    design = sixteen_runs()
     x = {c: design.column(c) for c in law.columns}
     centers = {**{c: stats.gmean(v) for c, v in x.items()}, law.gives: TYPICAL}
     truth = prior_draws(truth_from or law, noise, draws=simulations, seed=seed)
     del truth["sigma_run"]
     mean = expectation(law, truth, x, centers)
-    losses = mean * np.exp(noise.simulate(np.random.default_rng(seed), truth, mean.shape))
-    tables = [rows_of(law, bs.Runs(design.table.assign(loss=loss), design.about), y_center=TYPICAL) for loss in losses]
+    measured = mean * np.exp(noise.simulate(np.random.default_rng(seed), truth, mean.shape))
+    tables = [bs.Runs(design.table.assign(**{law.gives: values}), design.about) for values in measured]
+    tables = [rows_of(law, table, y_center=TYPICAL) for table in tables]
     found = []
     for i, (sampled, _) in enumerate(sample_many(law, noise, tables, Sampling(seed=seed))):
         thinned = {k: sampled.values[k].reshape(-1) for k in truth}
@@ -70,7 +82,7 @@ def check(found):
 @pytest.mark.parametrize("law", LAWS)
 @pytest.mark.parametrize("simulations", [50, pytest.param(200, marks=pytest.mark.slow)])
 def test_ranks_are_uniform(law, simulations):
-    check(ranks(law, StudentT(), simulations))
+    check(ranks(law, bs.noise.named("student-t", scatter=laws.named(law).scatter), simulations))
 
 
 @pytest.mark.slow

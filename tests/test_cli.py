@@ -271,7 +271,7 @@ def test_allocate_says_what_python_says(saved, capsys):
     assert main(["allocate", str(saved), "--C", "1e22", "--inference-tokens", "1T", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     found = bs.allocate(post, C="1e22", inference_tokens="1T")
-    assert said["optimum"]["N"]["median"] == pytest.approx(found.draws["N"].median())
+    assert said["answer"]["N"]["median"] == pytest.approx(found.draws["N"].median())
     assert said["near_optimal"]["N"] == pytest.approx(list(found.near_optimal))
     assert main(["allocate", str(saved), "--C", "1e22"]) == 0
     assert "costs less than 0.1% loss" in " ".join(capsys.readouterr().out.split())

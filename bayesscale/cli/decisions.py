@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 from cyclopts.types import ExistingFile
@@ -12,7 +12,7 @@ from bayesscale.cli import show
 from bayesscale.cli.messages import doing
 from bayesscale.cli.options import Flag, Level, Number, number
 
-__all__ = ["allocate"]
+__all__ = ["allocate", "batch_size"]
 
 INTERVALS = (0.5, 0.8, 0.95)
 
@@ -23,6 +23,7 @@ def allocate(
     *,
     c: Annotated[str, Parameter(name="--C", metavar="NUMBER")],
     inference_tokens: Number = None,
+    n: Annotated[Number, Parameter(name="--N")] = None,
     d_max: Annotated[Number, Parameter(name="--D-max")] = None,
     n_max: Annotated[Number, Parameter(name="--N-max")] = None,
     tolerance: float = 0.001,
@@ -41,6 +42,8 @@ def allocate(
         The budget in FLOP: 6 N D, and 2 N for each inference token.
     inference_tokens
         Tokens that the trained model will process, paid from the same budget.
+    n
+        Parameters, where they are given: what is this size worth, and what does it cost against the best one?
     d_max
         No more training tokens than these.
     n_max
@@ -57,22 +60,94 @@ def allocate(
     bayesscale allocate posterior.nc --C 1e24
     bayesscale allocate posterior.nc --C 1e24 --inference-tokens 5T --D-max 10T
     """
-    limits = dict(inference_tokens=inference_tokens, D_max=d_max, N_max=n_max)
+    limits = dict(N=n, inference_tokens=inference_tokens, D_max=d_max, N_max=n_max)
     limits = {k: number(v, option=k) for k, v in limits.items() if v is not None}
     with doing(f"starting JAX and reading {posterior}"):
         post = bs.load(posterior)
         found = bs.allocate(post, C=number(c, option="C"), tolerance=tolerance, **limits)
+    _show(found, post, level=level, json=json)
+
+
+def batch_size(
+    posterior: ExistingFile,
+    /,
+    *,
+    n: Annotated[Number, Parameter(name="--N")] = None,
+    d: Annotated[Number, Parameter(name="--D")] = None,
+    lr: Number = None,
+    critical: Literal["E_min/S_min", "step-overhead", "near-best"] | None = None,
+    loss: Number = None,
+    b_ref: Annotated[Number, Parameter(name="--B-ref")] = None,
+    overhead: float = 0.2,
+    excess: float = 0.01,
+    tolerance: float = 0.001,
+    level: Annotated[tuple[Level, ...], Parameter(consume_multiple=True, show_default="0.5 0.8 0.95")] = INTERVALS,
+    json: Flag = False,
+):
+    """Find the best batch size for a model and its tokens, or how large a batch may grow.
+
+    The posterior is that of a law with a batch size in it: three_term, batch_power or batch_lr_power fitted to a sweep,
+    or steps_examples fitted to the steps that a target loss took.
+
+    Parameters
+    ----------
+    posterior
+        What "bayesscale fit --out posterior.nc" has saved.
+    n
+        Parameters.
+    d
+        Training tokens.
+    lr
+        Peak learning rate; tuned together with the batch size if the law has one and it is not given.
+    critical
+        The critical batch size instead of the best one, in this definition: the fewest tokens over the fewest steps
+        that reach a loss; the batch at which steps exceed linear scaling by a share; the largest batch whose loss is
+        within a share of the best.
+    loss
+        Target loss of the first two definitions, for a law of the loss.
+    b_ref
+        Tokens per batch from which linear scaling counts, for step-overhead.
+    overhead
+        Share of additional steps, for step-overhead.
+    excess
+        Share of additional loss, for near-best.
+    tolerance
+        Relative excess loss that counts as near-optimal.
+    level
+        Mass of the equal-tailed intervals.
+    json
+        Print one JSON document instead.
+
+    Examples
+    --------
+    bayesscale batch-size posterior.nc --N 1B --D 100B
+    bayesscale batch-size posterior.nc --N 1B --D 100B --critical near-best --excess 0.01
+    """
+    given = {k: number(v, option=k) for k, v in (("N", n), ("D", d), ("lr", lr)) if v is not None}
+    with doing(f"starting JAX and reading {posterior}"):
+        post = bs.load(posterior)
+        if critical is None:
+            found = bs.optimal_batch(post, tolerance=tolerance, **given)
+        else:
+            target = {k: number(v, option=o) for k, v, o in (("loss", loss, "loss"), ("B_ref", b_ref, "B-ref")) if v}
+            shares = dict(overhead=overhead, excess=excess)
+            found = bs.critical_batch(post, definition=critical, **target, **shares, **given)
+    _show(found, post, level=level, json=json)
+
+
+def _show(found, post, *, level, json):
+    """Print an answer: its table, its notes, and for an optimum the choice to take."""
     table = found.table(level=level)
     if json:
-        low, high = found.near_optimal
-        near = {"N": [low, high], "tolerance": tolerance}
-        best = found.best.to_dict()
-        document = {"law": post.law.name, "budget": found.budget, "optimum": table.to_dict("index")}
-        show.print_json(document | {"near_optimal": near, "best": best, "at_edge": found.at_edge})
+        document = {"law": post.law.name, "given": found.given, "answer": table.to_dict("index"), "notes": found.notes}
+        if isinstance(found, bs.Optimum):
+            near = {found.over: list(found.near_optimal), "tolerance": found.tolerance}
+            document |= {"near_optimal": near, "best": found.best.to_dict(), "at_edge": found.at_edge}
+        show.print_json(document)
         return
     show.text(f"{found.headline}, from {post.law.name} fitted to {len(post.runs)} rows", style="bold")
     show.text()
-    show.allocation(table, level=level)
+    show.answer(table, level=level)
     show.text()
     for note in found.notes:
         show.text(note)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bayesscale.posterior import Posterior
 
 __all__ = [
-    "allocation",
+    "answer",
     "check",
     "comparison",
     "forecast",
@@ -138,13 +138,14 @@ def forecast(made: Forecast, *, targets: Iterable[str], level: Iterable[float], 
     print_table(columns, rows, left=0)
 
 
-def allocation(table: pd.DataFrame, *, level: Iterable[float]) -> None:
-    """Print what the optimum looks like."""
+def answer(table: pd.DataFrame, *, level: Iterable[float]) -> None:
+    """Print the quantities of an answer."""
+    from bayesscale.table_columns import COVARIATES
     from bayesscale.units import format_number
 
     rows = []
     for name, row in table.iterrows():
-        write = number if name not in ("N", "D") else format_number
+        write = format_number if name in COVARIATES else number
         spans = [f"{write(row[f'low{m}'])}{_sign('–', ' to ')}{write(row[f'high{m}'])}" for m in _masses(level)]
         rows.append([str(name).replace("_", " "), write(row["median"]), *spans])
     print_table(["", "median", *(f"{m}% interval" for m in _masses(level))], rows)

@@ -74,7 +74,19 @@ def test_limits(fitted, allocation):
 def test_refusals(fitted, ladder):
     with pytest.raises(LawError, match="needs a law in N and D"):
         bs.allocate(bs.fit("power(C)", ladder), C=1e22)
-    with pytest.raises(RunsError, match="leave no model"):
+    with pytest.raises(RunsError, match="leave no such model"):
         bs.allocate(fitted, C=1e22, D_max="1B", N_max="1B")
     with pytest.raises(RunsError, match="positive"):
         bs.allocate(fitted, C=-1)
+
+
+def test_a_given_size_is_told_what_it_costs(fitted, allocation):
+    N = float(3 * allocation.best["N"])
+    fixed = bs.allocate(fitted, C="1e22", N=N)
+    np.testing.assert_allclose(fixed.draws[["N", "D"]], [[N, 1e22 / (6 * N)]] * len(fixed.draws))
+    ratio = fixed.draws["loss"] / allocation.draws["loss"]
+    np.testing.assert_allclose(fixed.draws["excess"], ratio - 1)
+    assert (fixed.draws["excess"] > 0).all()
+    assert "N = " in repr(fixed) and "excess" in repr(fixed)
+    with pytest.raises(RunsError, match="at most"):
+        bs.allocate(fitted, C="1e22", N=N, N_max=N / 2)

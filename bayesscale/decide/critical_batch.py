@@ -1,0 +1,165 @@
+"""How far a batch may grow: the critical batch size, in each of its definitions."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from numpyro import handlers
+
+from bayesscale.center import Covariate
+from bayesscale.decide.answers import Answer
+from bayesscale.decide.line_search import golden
+from bayesscale.errors import LawError, RunsError
+from bayesscale.inference import compiling, precise
+from bayesscale.targets import read_targets
+from bayesscale.units import parse_number
+
+__all__ = ["critical_batch"]
+
+# What each definition needs to know beside the posterior of a law of the loss.
+DEFINITIONS = {
+    "E_min/S_min": ("loss",),
+    "step-overhead": ("loss", "B_ref", "overhead"),
+    "near-best": ("D", "excess"),
+}
+FAR = 60 * np.log(10)  # a batch of 1e60 times the runs' is without end, even where its term falls as B^-.1
+GRID, HALVINGS = 121, 64
+
+
+def critical_batch(post, *, definition: str, loss=None, B_ref=None, overhead=0.2, excess=0.01, **given) -> Answer:
+    """Compute the critical batch size from a posterior, in the definition asked for.
+
+    The same runs give critical batch sizes that differ in level and in exponent, depending on the definition; there is
+    no default for that reason.
+
+    Parameters
+    ----------
+    post : Posterior
+        Of a law that gives the loss at N, B and S (or D), such as `three_term`; or of the steps that a target loss
+        takes at B, such as `steps_examples`.
+    definition : {"E_min/S_min", "step-overhead", "near-best"}
+        ``"E_min/S_min"`` (McCandlish et al. 2018; Kaplan et al. 2020, eq. 5.2): the fewest tokens over the fewest steps
+        that reach the target loss with any batch; where S = S_min + E_min / B it costs twice as many of both.
+        ``"step-overhead"`` (Zhang et al. 2024): the batch at which the steps to the target loss exceed linear scaling
+        from `B_ref` by the share `overhead`: B S(B) = (1 + overhead) B_ref S(B_ref).
+        ``"near-best"``: the largest batch whose loss, for the same N and D, is within the share `excess` of the best.
+    loss : number
+        The target loss, for a law of the loss.
+    B_ref : number or str
+        Tokens per batch from which linear scaling counts.
+    overhead, excess : float
+        Shares: .2 is 20 %.
+    **given : number or str
+        What else the law takes, such as ``N="1B"``, and D for ``"near-best"``.
+
+    Returns
+    -------
+    Answer
+        ``draws``: column ``B``, in tokens, and for ``"E_min/S_min"`` also ``E_min`` and ``S_min``.
+
+    Raises
+    ------
+    LawError
+        The definition is unknown, or has no meaning for this law.
+    RunsError
+        What the definition needs is missing or not a positive number.
+    """
+    law = post.law
+    if definition not in DEFINITIONS:
+        raise LawError(f"definition is one of {', '.join(map(repr, DEFINITIONS))}, not {definition!r}")
+    if "B" not in law.columns or not (law.gives == "S" or {"S", "D"} & set(law.columns)):
+        raise LawError(
+            f"law {law.name} takes {', '.join(law.columns)} and gives {law.gives}: a critical batch size needs a law "
+            "with B and with S or D in it, such as three_term or steps_examples"
+        )
+    of_steps = law.gives == "S"
+    if of_steps and definition == "near-best":
+        raise LawError(
+            f'"near-best" compares losses at fixed tokens, which law {law.name} does not give: take three_term'
+        )
+    shares = {"overhead": overhead, "excess": excess}
+    asked = {"loss": loss, "B_ref": B_ref, **{k: shares[k] for k in DEFINITIONS[definition] if k in shares}}
+    asked = {k: asked[k] for k in DEFINITIONS[definition] if k != "D" and not (of_steps and k == "loss")}
+    if missing := [k for k, v in asked.items() if v is None]:
+        raise RunsError(f'the definition "{definition}" needs {" and ".join(missing)}=')
+    asked = {k: parse_number(v, name=k) for k, v in asked.items()}
+    if bad := [k for k, v in asked.items() if not v > 0]:
+        raise RunsError(f"{', '.join(bad)} must be positive")
+    needed = [k for k in law.columns if k not in ("B", "S", "D")] + ["D"] * (definition == "near-best")
+    target = read_targets(takes=needed, **given) if needed else pd.DataFrame(given, index=[0])
+    if len(target) != 1:
+        raise RunsError(f"{len(target)} targets: ask for one at a time")
+    fixed = {k: float(target[k].iloc[0]) for k in needed}
+
+    parameters = {k: post.flat_draws[k] for k in law.priors()}
+    logs = {k: np.log(v) for k, v in {**fixed, **asked}.items()}
+    with precise(post.settings.get("precision", "float64")), compiling():
+        arrays = jax.tree.map(jnp.asarray, (parameters, logs, dict(post.centers)))
+        found = {k: np.exp(np.asarray(v)) for k, v in _compiled(law, definition)(*arrays).items()}
+    draws = pd.DataFrame(found)
+    if lost := int((~np.isfinite(draws).all(axis=1)).sum()):
+        raise LawError(
+            f'in {lost} of {len(draws)} draws law {law.name} has no critical batch size "{definition}" for what was '
+            "asked: the target may be out of reach at every batch size, or the law sets no limit to the batch"
+        )
+    return Answer(draws, {"definition": definition, **fixed, **asked})
+
+
+def _root(rises_through_zero, low, high):
+    """Return where an increasing function crosses zero, by halving; infinite where it does not before `high`."""
+
+    def halve(_, bracket):
+        low, high = bracket
+        middle = (low + high) / 2
+        below = rises_through_zero(middle) < 0
+        return jnp.where(below, middle, low), jnp.where(below, high, middle)
+
+    found = jax.lax.fori_loop(0, HALVINGS, halve, (low, high))
+    return jnp.where(rises_through_zero(high) < 0, jnp.inf, sum(found) / 2)
+
+
+@lru_cache(maxsize=64)
+def _compiled(law, definition):
+    def one(parameters, given, centers):
+        center_B = jnp.log(centers["B"])
+        grid = center_B + jnp.linspace(-FAR, FAR, GRID)
+
+        def value(**logs):
+            x = {k: Covariate(jnp.atleast_1d(logs[k] - jnp.log(centers[k])), centers[k]) for k in law.columns}
+            with handlers.substitute(data=parameters):
+                return law.expected(x, centers[law.gives])[0]
+
+        def loss(log_B):
+            return jnp.log(value(**{**given, "B": log_B, "S": given["D"] - log_B}))
+
+        if definition == "near-best":
+            best_at, best, _ = golden(jax.vmap(loss), grid)
+            allowed = best + jnp.log1p(jnp.exp(given["excess"]))
+            return {"B": _root(lambda log_B: loss(log_B) - allowed, best_at, best_at + FAR)}
+
+        def steps(log_B):
+            """Log of the steps that reach the target loss."""
+            if law.gives == "S":
+                return jnp.log(value(B=log_B, **{k: given[k] for k in law.columns if k != "B"}))
+
+            def short_by(log_S):
+                return given["loss"] - jnp.log(value(**{**given, "B": log_B, "S": log_S, "D": log_S + log_B}))
+
+            return _root(short_by, jnp.zeros(()), jnp.asarray(FAR))
+
+        def tokens(log_B):
+            return log_B + steps(log_B)
+
+        fewest_tokens_at, fewest_tokens, _ = golden(jax.vmap(tokens), grid)
+        if definition == "E_min/S_min":
+            fewest_steps = golden(jax.vmap(steps), grid)[1]
+            return {"B": fewest_tokens - fewest_steps, "E_min": fewest_tokens, "S_min": fewest_steps}
+        allowed = tokens(given["B_ref"]) + jnp.log1p(jnp.exp(given["overhead"]))
+        start = jnp.maximum(fewest_tokens_at, given["B_ref"])
+        return {"B": _root(lambda log_B: tokens(log_B) - allowed, start, start + FAR)}
+
+    return jax.jit(jax.vmap(one, in_axes=(0, None, None)))
