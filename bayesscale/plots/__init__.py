@@ -2,6 +2,9 @@
 
 from bayesscale.plots.comparison import comparison, comparison_data
 from bayesscale.plots.forecast import forecast, forecast_data
+from bayesscale.plots.frontier import frontier, frontier_data
+from bayesscale.plots.isoflop import isoflop, isoflop_data
+from bayesscale.plots.isoloss import isoloss, isoloss_data
 from bayesscale.plots.prior_posterior import prior_posterior, prior_posterior_data
 from bayesscale.plots.residuals import residuals, residuals_data
 
@@ -10,6 +13,12 @@ __all__ = [
     "comparison_data",
     "forecast",
     "forecast_data",
+    "frontier",
+    "frontier_data",
+    "isoflop",
+    "isoflop_data",
+    "isoloss",
+    "isoloss_data",
     "prior_posterior",
     "prior_posterior_data",
     "residuals",
