@@ -54,7 +54,8 @@ def allocate(post, *, C, N=None, inference_tokens=0.0, D_max=None, N_max=None, t
     -----
     By golden section in log N around the best point of a grid, for all draws at once; it agrees with the closed form of
     Hoffmann et al. 2022, eq. 4, where there is one. The optimum is flat: a model three times off often costs about one
-    percent of the loss, so the near-optimal range says more than the optimum's interval.
+    percent of the loss (several where N and D depend on each other, as in `skaling` with a small k), so the
+    near-optimal range says more than the optimum's interval.
     """
     if set(post.law.columns) != {"N", "D"}:
         raise LawError(

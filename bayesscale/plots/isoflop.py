@@ -271,7 +271,10 @@ def _draw_law(ax, post, kept, row, color, level):
 def _caution(table):
     if "parabola_bias" not in table:
         return f"{CAUTION}\n(at 1e24 FLOP 3 to 14% in D, Open-Athena 2026)"
-    low, high = (f"{100 * x:+.0f}".replace("-", "\N{MINUS SIGN}") for x in table["parabola_bias"].agg(["min", "max"]))
+    bias = table["parabola_bias"].agg(["min", "max"])
+    if (bias.abs() < 0.005).all():
+        return f"{CAUTION};\nwith these sizes a parabola finds the law's own optimal N to within half a percent"
+    low, high = (f"{round(100 * x) or 0:+d}".replace("+0", "0").replace("-", "\N{MINUS SIGN}") for x in bias)
     return f"{CAUTION};\nwith these sizes a parabola misses the law's own optimal N by {low} to {high}%"
 
 

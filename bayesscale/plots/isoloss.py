@@ -19,6 +19,7 @@ __all__ = ["isoloss", "isoloss_data"]
 
 ROOM = 3.0  # the window reaches so many times beyond the runs, either way
 FRONTIER = 25  # budgets along the compute-optimal line
+CORNER = 0.16  # of the width: what a budget's name takes
 
 
 def isoloss_data(post, *, N=None, D=None, level=0.95, n=60) -> pd.DataFrame:
@@ -178,8 +179,8 @@ def _draw_budgets(ax, C):
         C = 10.0 ** decades[:: int(np.ceil(len(decades) / 6))]
     for budget in np.atleast_1d(parse_numbers(C, name="C")):
         N = np.clip(budget / 6.0 / np.array([top, bottom]), left, right)
-        if not N[0] < N[1]:
-            continue
+        if np.log(N[1] / left) < CORNER * np.log(right / left):
+            continue  # in the corner there is no room for its name
         ax.plot(N, budget / 6.0 / N, color=GRAY, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
         words = dict(
             fontsize=8, color=GRAY, ha="right", va="bottom", textcoords="offset points", xytext=(-2, 2), zorder=5

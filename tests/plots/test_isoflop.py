@@ -8,6 +8,7 @@ from matplotlib import pyplot as plt
 import bayesscale as bs
 from bayesscale import plots
 from bayesscale.errors import LawError, RunsError
+from bayesscale.plots.isoflop import _caution
 
 BUDGETS = np.array([1e20, 1e21, 1e22])
 
@@ -149,6 +150,18 @@ def test_isoflop_draws_on_the_axes_given(post, swept):
     data = plots.isoflop_data(swept, post=post)
     np.testing.assert_allclose(marked, np.sort(np.concatenate([data["vertex"], data["optimum"]])))
     assert "biased" in plots.isoflop(swept).get_title(loc="left"), "said without a law too"
+
+
+@pytest.mark.parametrize(
+    ("bias", "said"),
+    [
+        ([-0.012, -0.003], "misses the law's own optimal N by \N{MINUS SIGN}1 to 0%"),
+        ([0.002, 0.031], "misses the law's own optimal N by 0 to +3%"),
+        ([-0.004, 0.001], "finds the law's own optimal N to within half a percent"),
+    ],
+)
+def test_the_bias_in_words(bias, said):
+    assert said in _caution(pd.DataFrame(dict(parabola_bias=bias)))
 
 
 def test_refusals(ladder, swept):

@@ -57,6 +57,15 @@ def test_isoloss_draws_on_the_axes_given(fitted):
     np.testing.assert_allclose([6 * ends.prod(axis=1) for ends in dotted], [[1e20] * 2, [1e22] * 2])
 
 
+def test_a_budget_in_the_corner_is_not_drawn(fitted):
+    """There its name would lie across the axis."""
+    ax = plots.isoloss(fitted, n=8, losses=[2.3], C=[])
+    corner = 6 * ax.get_xlim()[0] * ax.get_ylim()[0]
+    ax = plots.isoloss(fitted, n=8, losses=[2.3], C=[1.5 * corner, 100 * corner])
+    assert len([line for line in ax.lines if len(line.get_xdata()) == 2]) == 1
+    assert len([text for text in ax.texts if "FLOP" in text.get_text()]) == 1
+
+
 def test_contours_beside_the_frame_are_where_the_loss_is(fitted):
     ax = plots.isoloss(fitted, n=60, losses=[2.3, 2.5], C=[])
     bottom, top = ax.get_ylim()
