@@ -60,5 +60,5 @@ def chinchilla_batch(N, D, B):
     B_crit = deterministic("B_crit", B.center * small / (1 - small))
     A = deterministic("A", a * N.center**alpha)
     F = deterministic("F", f * (D.center * small) ** beta)
-    waste = jnp.exp(beta * jnp.log1p(B / B_crit))  # (D / D_min)^beta: half the time of a power
+    waste = jnp.exp(beta * jnp.log1p(B / B_crit))  # (D / D_min)^beta; written as a power it is slower
     return E + A / N**alpha + F / D**beta * waste

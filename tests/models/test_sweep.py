@@ -110,5 +110,6 @@ def test_step_law_surface(real_data, benchmark):
     assert post.summary()["rhat"].max() <= 1.01
     for name, value in benchmark.STEP_LAW.items():
         low, high = np.quantile(post.draws[name], [0.05, 0.95])
-        assert (low < value < high) == (name != "lr_D"), name  # theirs in D is .31, ours .23, as by other methods
         assert 0.03 < high - low < 0.12
+        if name != "lr_D":  # theirs is .31, ours .23, as by other methods
+            assert low < value < high, name
