@@ -20,7 +20,7 @@ def kaplan_x(x):
     value = value_at_center()
     alpha = sample("alpha", prior.exponent(0.075, spread=0.60))
     x_c = deterministic("x_c", x.center * value ** (1 / alpha))
-    return (x_c / x) ** alpha
+    return x_c**alpha / x**alpha
 
 
 @law(takes=("N", "D"), gives="loss", source="Kaplan et al. 2020, arXiv:2001.08361, eq. 1.5")
@@ -54,4 +54,4 @@ def kaplan_ns(N, S):
     alpha_S = sample("alpha_S", prior.exponent(0.70, spread=0.40), of=s)
     N_c = deterministic("N_c", N.center * (value * (1 - s)) ** (1 / alpha_N))
     S_c = deterministic("S_c", S.center * (value * s) ** (1 / alpha_S))
-    return (N_c / N) ** alpha_N + (S_c / S) ** alpha_S
+    return N_c**alpha_N / N**alpha_N + S_c**alpha_S / S**alpha_S

@@ -5,17 +5,19 @@ import jax.numpy as jnp
 from bayesscale.law import deterministic, law, prior, sample, split_at_center
 
 
-def effective(x, unique, worth):
-    """Return U + U R* (1 - exp(-R / R*)), R = x / U - 1: what exceeds U is worth less and less."""
-    excess = jnp.maximum(x / unique - 1, 0.0)
-    return unique * (1 - worth * jnp.expm1(-excess / worth))
+def log_effective(log_x, log_unique, worth):
+    """Return log(U + U R* (1 - exp(-R / R*))), R = x / U - 1: what exceeds U is worth less and less."""
+    excess = jnp.expm1(jnp.maximum(log_x - log_unique, 0.0))
+    return log_unique + jnp.log1p(-worth * jnp.expm1(-excess / worth))
 
 
-def repeated_loss(N, D, U, *, E, A, B, alpha, beta, R_D_star, R_N_star):
-    """Return E + A / N'^alpha + B / D'^beta at given constants; N, D, U are arrays."""
-    U = jnp.minimum(U, D)
-    N_opt = (alpha * A / (beta * B) * U**beta) ** (1 / alpha)
-    return E + A / effective(N, jnp.minimum(N, N_opt), R_N_star) ** alpha + B / effective(D, U, R_D_star) ** beta
+def repeated_loss(log_N, log_D, log_U, *, E, A, B, alpha, beta, R_D_star, R_N_star):
+    """Return E + A / N'^alpha + B / D'^beta at given constants, in logarithms: a power of an array costs most here."""
+    log_U = jnp.minimum(log_U, log_D)
+    log_N_opt = (jnp.log(alpha * A / (beta * B)) + beta * log_U) / alpha
+    log_N = log_effective(log_N, jnp.minimum(log_N, log_N_opt), R_N_star)
+    log_D = log_effective(log_D, log_U, R_D_star)
+    return E + A * jnp.exp(-alpha * log_N) + B * jnp.exp(-beta * log_D)
 
 
 def from_center(N, D, U, E, reducible, alpha, beta):
@@ -24,14 +26,15 @@ def from_center(N, D, U, E, reducible, alpha, beta):
     R_N_star = sample("R_N_star", prior.positive(5.0, spread=1.0))
     # A and B share the reducible loss as the best size decides: above it the runs see N_opt, hardly A itself.
     best = sample("share_N_opt", prior.share(0.0, spread=1.5))  # N_opt / (N_opt + N) at the centre
-    N_best, U_0 = N.center * best / (1 - best), jnp.minimum(U.center, D.center)
-    N_0 = effective(N.center, jnp.minimum(N.center, N_best), R_N_star)
-    D_0 = effective(D.center, U_0, R_D_star)
-    a_to_b = beta / alpha * (N_best / N_0) ** alpha * (D_0 / U_0) ** beta
-    A = deterministic("A", reducible * a_to_b / (1 + a_to_b) * N_0**alpha)
-    B = deterministic("B", reducible / (1 + a_to_b) * D_0**beta)
+    N_c, D_c, U_c = jnp.log(N.center), jnp.log(D.center), jnp.log(jnp.minimum(U.center, D.center))
+    N_best = N_c + jnp.log(best / (1 - best))
+    N_0 = log_effective(N_c, jnp.minimum(N_c, N_best), R_N_star)
+    D_0 = log_effective(D_c, U_c, R_D_star)
+    a_to_b = beta / alpha * jnp.exp(alpha * (N_best - N_0) + beta * (D_0 - U_c))
+    A = deterministic("A", reducible * a_to_b / (1 + a_to_b) * jnp.exp(alpha * N_0))
+    B = deterministic("B", reducible / (1 + a_to_b) * jnp.exp(beta * D_0))
     stars = dict(R_D_star=R_D_star, R_N_star=R_N_star)
-    return repeated_loss(N.values, D.values, U.values, E=E, A=A, B=B, alpha=alpha, beta=beta, **stars)
+    return repeated_loss(N.log, D.log, U.log, E=E, A=A, B=B, alpha=alpha, beta=beta, **stars)
 
 
 @law(takes=("N", "D", "U"), gives="loss", source="Muennighoff et al. 2023, arXiv:2305.16264, eqs 5, 6 and 17")

@@ -16,12 +16,16 @@ from bayesscale.law import prior
 from bayesscale.noise import StudentT
 
 LAWS = [
+    pytest.param("batch_lr_power", marks=pytest.mark.slow),  # minutes; its two halves run always
+    "batch_power",
     "chinchilla",
+    "chinchilla_batch",
     "chinchilla_tied",
     "critical_batch",
     "kaplan_nd",
     "kaplan_ns",
     "kaplan_x(N)",
+    "lr_power",
     "power(C)",
     "power(N)",
     "pure_power(C)",
@@ -30,6 +34,8 @@ LAWS = [
     "repeated_tied",
     "shifted",
     "skaling",
+    "steps_examples",
+    "three_term",
 ]
 # The prior is told the typical value of what is measured, which a real fit reads off its table: here it must not depend
 # on the data.

@@ -17,23 +17,17 @@ beside the repository. About ten minutes on two cores.
 """
 
 import os
-import time
 import warnings
 from pathlib import Path
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from numpyro import distributions as dist
-from numpyro.infer.util import potential_energy
 from scipy.optimize import minimize_scalar
 
 import bayesscale as bs
 from bayesscale import law as laws
-from bayesscale import noise as noises
-from bayesscale.inference import precise, rows_of
-from bayesscale.inference.program import model
 from bayesscale.law import law, prior, sample, split_at_center
 
 NEAR, LARGEST_D, TARGET_D = 0.02, 3e10, 1e11
@@ -189,34 +183,6 @@ def bagged(runs, repeats=24, seed=0):
     return {k: np.concatenate([p.flat_draws[k] for p in posts]) for k in posts[0].law.constants}
 
 
-# -- cost -------------------------------------------------------------------------------------------
-
-
-def gradient_time(law, runs, repeats=2000):
-    """Microseconds per gradient of the potential that is sampled."""
-    law = laws.named(law)
-    noise = noises.named("student-t")
-    rows = rows_of(law, bs.read_runs(runs))
-    with precise("float64"):
-        rows = jax.tree.map(jnp.asarray, rows)
-        start = {k: jnp.zeros(()) for k in (*law.priors(), "sigma", "nu")}
-
-        @jax.jit
-        def many(start, rows):
-            gradient = jax.grad(lambda z: potential_energy(model, (law, noise, rows), {}, z))
-            return jax.lax.fori_loop(
-                0, repeats, lambda _, z: jax.tree.map(lambda x, g: x - 1e-12 * g, z, gradient(z)), start
-            )
-
-        jax.block_until_ready(many(start, rows))
-        times = []
-        for _ in range(5):
-            begin = time.perf_counter()
-            jax.block_until_ready(many(start, rows))
-            times.append(time.perf_counter() - begin)
-    return 1e6 * min(times) / repeats
-
-
 # -- the five parts ---------------------------------------------------------------------------------
 
 
@@ -320,6 +286,8 @@ def backtest(runs, cells):
 
 
 def cost(runs, best):
+    from gradient import gradient_time  # of this folder, which is on the path of a script only
+
     print("\n4. Microseconds per gradient, and beside chinchilla's on the same rows")
     alone = near(runs).drop(columns="run")
     for what, table, chosen in (

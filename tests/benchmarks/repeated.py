@@ -104,7 +104,7 @@ def second_stage(base, *, unit=False):
         c = sample("c", prior.positive(1.0, spread=0.1)) if unit else 1.0
         R_D_star = sample("R_D_star", prior.positive(10.0, spread=0.8))
         R_N_star = sample("R_N_star", prior.positive(5.0, spread=1.0))
-        return c * repeated_loss(N.values, D.values, U.values, **base, R_D_star=R_D_star, R_N_star=R_N_star)
+        return c * repeated_loss(N.log, D.log, U.log, **base, R_D_star=R_D_star, R_N_star=R_N_star)
 
     return base_held
 
