@@ -70,7 +70,7 @@ def test_help_is_light(arguments):
     assert not set(HEAVY) & set(done.stderr.split())
 
 
-@pytest.mark.parametrize("verb", ["demo", "fit", "predict", "compare", "laws", "datasets"])
+@pytest.mark.parametrize("verb", ["demo", "fit", "predict", "allocate", "batch-size", "compare", "laws", "datasets"])
 def test_every_verb_has_help_with_examples_that_fit_a_terminal(said, verb):
     status, out, _ = said(verb, "--help")
     _, _, examples = out.partition("Examples\n")
@@ -277,3 +277,71 @@ def test_allocate_says_what_python_says(saved, capsys):
     assert "costs less than 0.1% loss" in " ".join(capsys.readouterr().out.split())
     assert main(["allocate", str(saved), "--C", "1e22x"]) == 2
     assert "1e22x" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def of_batches(folder):
+    """Return the paths of two saved posteriors: of the loss by batch size, and of the steps to one loss."""
+    N, D, B = (x.ravel() for x in np.meshgrid([2e8, 5e8], [4e9, 1e10, 2e10], 2.0 ** np.arange(15, 25)))
+    terms = dict(E=1.8, A=400.0, alpha=0.35, F=9.0, b=0.3, G=20.0, c=0.25)
+    loss = bs.models.three_term.evaluate(terms, N=N, S=D / B, B=B)
+    loss = loss * np.exp(0.003 * np.random.default_rng(0).standard_normal(len(N)))
+    bs.fit("three_term", dict(N=N, D=D, B=B, loss=loss)).save(folder / "sweep.nc")
+    B = 2.0 ** np.arange(15, 24)
+    S = (1500.0 + 2e9 / B) * np.exp(0.05 * np.random.default_rng(1).standard_normal(len(B)))
+    bs.fit("steps_examples", dict(B=B, S=S)).save(folder / "steps.nc")
+    return str(folder / "sweep.nc"), str(folder / "steps.nc")
+
+
+def test_batch_size_says_what_python_says(said, of_batches):
+    sweep, _ = of_batches
+    found = document(said("batch-size", sweep, "--N", "1B", "--D", "100B", "--tolerance", "0.002", "--json"))
+    best = bs.optimal_batch(bs.load(sweep), N="1B", D="100B", tolerance=0.002)
+    assert found["answer"]["B"] == pytest.approx(best.table().loc["B"].to_dict())
+    assert found["near_optimal"]["B"] == pytest.approx(list(best.near_optimal))
+    status, out, err = said("batch-size", sweep, "--N", "1B", "--D", "100B")
+    assert (status, err) == (0, "")
+    assert "best B for N = 1B, D = 100B" in out
+    assert "costs less than 0.1% loss" in " ".join(out.split())
+
+
+def test_critical_batch_size_says_what_python_says(said, of_batches):
+    sweep, steps = of_batches
+    for path, options, how in (
+        (sweep, ["near-best", "--D", "100B", "--excess", "0.02"], dict(D="100B", excess=0.02)),
+        (sweep, ["E_min/S_min", "--loss", "2.7"], dict(loss=2.7)),
+        (sweep, ["step-overhead", "--loss", "3.4", "--B-ref", "128K"], dict(loss=3.4, B_ref="128K")),
+        (steps, ["step-overhead", "--B-ref", "128K"], dict(B_ref="128K")),
+    ):
+        at = dict(N="1B") if path == sweep else {}
+        size = ["--N", "1B"] if at else []
+        found = document(said("batch-size", path, *size, "--critical", *options, "--json"))
+        python = bs.critical_batch(bs.load(path), definition=options[0], **how, **at)
+        assert found["answer"]["B"] == pytest.approx(python.table().loc["B"].to_dict())
+        status, out, _ = said("batch-size", path, *size, "--critical", *options)
+        assert status == 0
+        assert out.startswith(f"critical batch size B ({options[0]})")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--N", "1B"], "needs D"),
+        (["--N", "1B", "--D", "100B", "--loss", "2.7"], "the best batch size does not go by --loss"),
+        (["--N", "1B", "--D", "1T", "--critical", "E_min/S_min", "--loss", "2.7"], "does not go by --D"),
+        (["--N", "1B", "--D", "1T", "--critical", "near-best", "--B-ref", "1M"], "does not go by --B-ref"),
+        (["--N", "1B", "--critical", "step-overhead"], "needs --loss ... and --B-ref ..."),
+        (["--N", "1B", "--critical", "step-overhead", "--loss", "2.7", "--B-ref", "0"], "B_ref must be positive"),
+        (["--N", "1B", "--D", "1T", "--critical", "largest"], "near-best"),
+    ],
+)
+def test_batch_size_refuses_in_the_words_of_its_options(said, of_batches, options, words):
+    status, out, err = said("batch-size", of_batches[0], *options)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert words in err
+
+
+def test_batch_size_needs_a_law_with_one(said, saved):
+    status, _, err = said("batch-size", saved, "--N", "1B", "--D", "100B")
+    assert status == 2
+    assert "there is no B in law chinchilla" in err

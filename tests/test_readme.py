@@ -20,10 +20,24 @@ BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 
 @pytest.fixture
 def table(tmp_path, monkeypatch):
-    """Write a table as README's first lines read it, and work beside it."""
+    """Write the tables that README reads, and work beside them."""
     runs = bs.datasets.load("simulated-ladder").table
     frame = pd.DataFrame(dict(params=runs["N"] / 1e6, tokens=runs["D"], loss=runs["loss"]))
     frame.to_csv(tmp_path / "runs.csv", index=False)
+    rng = np.random.default_rng(0)
+    N, D, B, lr = (10 ** rng.uniform(*decades, 48) for decades in ((8, 9), (9.5, 10.5), (5, 6.5), (-3.5, -2.5)))
+    best = dict(E=1.8, A=400.0, F=2000.0, alpha=0.35, beta=0.37, B_0=0.6, B_N=0.0, B_D=0.57, b=0.3, c=0.2)
+    best |= dict(lr_0=1.8, lr_N=-0.7, lr_D=0.3, p=0.6, q=0.15, k=0.5)
+    loss = bs.models.batch_lr_power.evaluate(best, N=N, D=D, B=B, lr=lr) * np.exp(0.002 * rng.standard_normal(48))
+    pd.DataFrame(dict(N=N, D=D, B=B, lr=lr, loss=loss)).to_csv(tmp_path / "sweep.csv")
+    B = 2.0 ** np.arange(15, 23)
+    S = bs.models.steps_examples.evaluate(dict(S_min=1500.0, E_min=2e9), B=B) * np.exp(0.05 * rng.standard_normal(8))
+    pd.DataFrame(dict(B=B, S=S)).to_csv(tmp_path / "steps.csv")
+    N, S = (x.ravel() for x in np.meshgrid([5e7, 4e8], np.geomspace(3e3, 2e4, 12), indexing="ij"))
+    loss = bs.models.kaplan_ns.evaluate(dict(N_c=6.5e13, S_c=2.1e3, alpha_N=0.077, alpha_S=0.76), N=N, S=S)
+    loss = loss * np.exp(0.001 * rng.standard_normal(24))
+    run = np.repeat(["small", "my-run"], 12)
+    pd.DataFrame(dict(run=run, N=N, S=S, loss=loss)).to_csv(tmp_path / "checkpoints.csv")
     monkeypatch.chdir(tmp_path)
 
 

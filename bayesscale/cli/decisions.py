@@ -11,6 +11,7 @@ import bayesscale as bs
 from bayesscale.cli import show
 from bayesscale.cli.messages import doing
 from bayesscale.cli.options import Flag, Level, Number, number
+from bayesscale.errors import LawError, RunsError
 
 __all__ = ["allocate", "batch_size"]
 
@@ -86,13 +87,13 @@ def batch_size(
 ):
     """Find the best batch size for a model and its tokens, or how large a batch may grow.
 
-    The posterior is that of a law with a batch size in it: three_term, batch_power or batch_lr_power fitted to a sweep,
-    or steps_examples fitted to the steps that a target loss took.
+    The optimum is flat, so the range of batches that cost next to nothing says more than the optimum.
 
     Parameters
     ----------
     posterior
-        What "bayesscale fit --out posterior.nc" has saved.
+        What "bayesscale fit --out posterior.nc" has saved, of a law with a batch size in it: three_term, batch_power or
+        batch_lr_power fitted to a sweep, or steps_examples fitted to the steps that a target loss took.
     n
         Parameters.
     d
@@ -100,17 +101,23 @@ def batch_size(
     lr
         Peak learning rate; tuned together with the batch size if the law has one and it is not given.
     critical
-        The critical batch size instead of the best one, in this definition: the fewest tokens over the fewest steps
-        that reach a loss; the batch at which steps exceed linear scaling by a share; the largest batch whose loss is
-        within a share of the best.
+        A critical batch size instead of the best one; each
+        definition gives another size.
+        E_min/S_min: the fewest tokens over the fewest steps that
+        reach --loss.
+        step-overhead: the batch at which the steps to --loss
+        exceed, by --overhead, what they would be if they halved
+        whenever the batch doubles, from --B-ref on.
+        near-best: the largest batch whose loss, with --D tokens,
+        is within --excess of the best.
     loss
-        Target loss of the first two definitions, for a law of the loss.
+        Target loss, for E_min/S_min and step-overhead; not for steps_examples, which is fitted to one target.
     b_ref
-        Tokens per batch from which linear scaling counts, for step-overhead.
+        Tokens per batch to count from, for step-overhead.
     overhead
-        Share of additional steps, for step-overhead.
+        Share of additional steps, for step-overhead: 0.2 is 20%.
     excess
-        Share of additional loss, for near-best.
+        Share of additional loss, for near-best: 0.01 is 1%.
     tolerance
         Relative excess loss that counts as near-optimal.
     level
@@ -121,18 +128,43 @@ def batch_size(
     Examples
     --------
     bayesscale batch-size posterior.nc --N 1B --D 100B
-    bayesscale batch-size posterior.nc --N 1B --D 100B --critical near-best --excess 0.01
+    bayesscale batch-size posterior.nc --N 1B --D 100B --critical near-best
+    bayesscale batch-size posterior.nc --N 1B --loss 2.1 --critical E_min/S_min
     """
     given = {k: number(v, option=k) for k, v in (("N", n), ("D", d), ("lr", lr)) if v is not None}
+    asked = (("loss", loss, "loss"), ("B_ref", b_ref, "B-ref"))
+    target = {k: number(v, option=option) for k, v, option in asked if v is not None}
+    _refuse_unused(critical, target, given)
     with doing(f"starting JAX and reading {posterior}"):
         post = bs.load(posterior)
         if critical is None:
             found = bs.optimal_batch(post, tolerance=tolerance, **given)
         else:
-            target = {k: number(v, option=o) for k, v, o in (("loss", loss, "loss"), ("B_ref", b_ref, "B-ref")) if v}
+            _refuse_missing(critical, target, post)
             shares = dict(overhead=overhead, excess=excess)
             found = bs.critical_batch(post, definition=critical, **target, **shares, **given)
     _show(found, post, level=level, json=json)
+
+
+# What each definition of a critical batch size goes by. An option that changes nothing would pass for one that did.
+ASKED_BY = {None: (), "E_min/S_min": ("loss",), "step-overhead": ("loss", "B_ref"), "near-best": ()}
+
+
+def _refuse_unused(critical, target, given):
+    unused = [k for k in target if k not in ASKED_BY[critical]]
+    if "D" in given and "loss" in ASKED_BY[critical]:
+        unused.append("D")
+    if unused:
+        options = ", ".join(f"--{k.replace('_', '-')}" for k in unused)
+        what = f"--critical {critical}" if critical else "the best batch size"
+        raise LawError(f"{what} does not go by {options}; see --critical in bayesscale batch-size --help")
+
+
+def _refuse_missing(critical, target, post):
+    of_steps = post.law.gives == "S"
+    if missing := [k for k in ASKED_BY[critical] if k not in target and not (of_steps and k == "loss")]:
+        options = " and ".join(f"--{k.replace('_', '-')} ..." for k in missing)
+        raise RunsError(f"--critical {critical} needs {options}")
 
 
 def _show(found, post, *, level, json):
@@ -145,9 +177,18 @@ def _show(found, post, *, level, json):
             document |= {"near_optimal": near, "best": found.best.to_dict(), "at_edge": found.at_edge}
         show.print_json(document)
         return
-    show.text(f"{found.headline}, from {post.law.name} fitted to {len(post.runs)} rows", style="bold")
+    show.text(f"{_headline(found)}, from {post.law.name} fitted to {len(post.runs)} rows", style="bold")
     show.text()
     show.answer(table, level=level)
     show.text()
     for note in found.notes:
         show.text(note)
+
+
+def _headline(found):
+    """Say what was asked for; of a critical batch size, in which definition."""
+    if (definition := found.given.get("definition")) is None:
+        return found.headline
+    given = {k: v for k, v in found.given.items() if k != "definition"}
+    where = bs.Answer(found.draws[["B"]], given).headline.removeprefix("B")
+    return f"critical batch size B ({definition}){where}"

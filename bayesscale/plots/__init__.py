@@ -1,5 +1,6 @@
 """Figures of a fit. Each takes and returns matplotlib Axes; ``<name>_data`` gives the numbers of figure ``<name>``."""
 
+from bayesscale.plots.batch import batch, batch_data
 from bayesscale.plots.comparison import comparison, comparison_data
 from bayesscale.plots.forecast import forecast, forecast_data
 from bayesscale.plots.frontier import frontier, frontier_data
@@ -9,6 +10,8 @@ from bayesscale.plots.prior_posterior import prior_posterior, prior_posterior_da
 from bayesscale.plots.residuals import residuals, residuals_data
 
 __all__ = [
+    "batch",
+    "batch_data",
     "comparison",
     "comparison_data",
     "forecast",
