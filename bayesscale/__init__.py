@@ -16,6 +16,7 @@ __version__ = _version("bayesscale")
 # wait for JAX, pandas or ArviZ.
 _homes = {
     "Answer": "decide",
+    "Backtest": "evaluate",
     "Comparison": "evaluate",
     "Forecast": "forecast",
     "Frontier": "decide",
@@ -24,6 +25,7 @@ _homes = {
     "Posterior": "posterior",
     "Runs": "runs",
     "allocate": "decide",
+    "backtest": "evaluate",
     "cache_compilation": "inference",
     "compare": "evaluate",
     "critical_batch": "decide",
@@ -68,7 +70,7 @@ if TYPE_CHECKING:
         optimal_batch,
         optimal_lr,
     )
-    from bayesscale.evaluate import Comparison, compare
+    from bayesscale.evaluate import Backtest, Comparison, backtest, compare
     from bayesscale.fitting import fit, fit_many
     from bayesscale.forecast import Forecast, prior_predictive
     from bayesscale.inference import cache_compilation

@@ -112,7 +112,7 @@ def value_at_center(*, spread=0.1):
     return numpyro.sample("level", priors.positive(1.0, spread=spread)) * center
 
 
-def split_at_center(floor, *terms):
+def split_at_center(floor, *terms, reducible=None, spread=1.0):
     """Sample the law's value at the centre of the data and share it out among the floor and the terms.
 
     Samples ``level`` (see `value_at_center`), ``reducible``, the share of that value which is not the floor, with
@@ -125,6 +125,10 @@ def split_at_center(floor, *terms):
         Name under which the floor is recorded, such as ``"E"``.
     *terms : str
         Name of each term's constant in the paper, such as ``"A", "B"``.
+    reducible : distribution, optional
+        Another prior of the reducible share.
+    spread : float
+        Standard deviation of the logits of the terms' shares.
 
     Returns
     -------
@@ -137,13 +141,13 @@ def split_at_center(floor, *terms):
     condition number of the posterior correlation falls from 5e4 (raw constants) to 1.3e2.
     """
     value = value_at_center()
-    reducible = numpyro.sample("reducible", priors.share(-1.0, spread=0.7))
+    reducible = numpyro.sample("reducible", priors.share(-1.0, spread=0.7) if reducible is None else reducible)
     left = value * reducible
     values = []
     for i, term in enumerate(terms[:-1]):
         # The logit -log(k) makes all terms equal in the middle of the prior: the first of k + 1 gets 1 / (k + 1).
         logit = math.log(1 / (len(terms) - 1 - i))
-        part = numpyro.sample(f"share_{term}", priors.share(logit, spread=1.0))
+        part = numpyro.sample(f"share_{term}", priors.share(logit, spread=spread))
         values.append(left * part)
         left = left * (1 - part)
     return (numpyro.deterministic(floor, value * (1 - reducible)), *values, left)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import override
 
+import jax.numpy as jnp
 from numpyro import distributions as dist
 from numpyro.distributions import biject_to, constraints, transforms
 from numpyro.primitives import Messenger
 
-__all__ = ["Through", "slopes"]
+__all__ = ["Affine", "Through", "slopes"]
 
 
 class _Image(constraints.Constraint):
@@ -60,6 +61,31 @@ class Through(dist.Distribution):
     @override
     def log_prob(self, value):
         return self.distribution.log_prob(value)
+
+
+class Affine(transforms.Transform):
+    """x = loc + factor @ z for any square, invertible factor."""
+
+    domain = constraints.real_vector
+    codomain = constraints.real_vector
+
+    def __init__(self, loc, factor):
+        self.loc, self.factor = loc, factor
+
+    def __call__(self, z):
+        """Return loc + factor @ z."""
+        return self.loc + self.factor @ z
+
+    def _inverse(self, x):
+        return jnp.linalg.solve(self.factor, x - self.loc)
+
+    def log_abs_det_jacobian(self, z, x, intermediates=None):
+        """Return log |det factor|, the same everywhere."""
+        return jnp.linalg.slogdet(self.factor)[1]
+
+    def tree_flatten(self):
+        """Say which of it JAX traces."""
+        return (self.loc, self.factor), (("loc", "factor"), {})
 
 
 class slopes(Messenger):

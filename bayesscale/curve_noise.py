@@ -7,7 +7,7 @@ far too narrow.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, override
 
 import jax
@@ -17,6 +17,7 @@ import numpyro
 from numpyro import distributions as dist
 from numpyro import handlers
 from numpyro.distributions import transforms
+from scipy import stats
 
 from bayesscale import priors
 from bayesscale.coordinates import Through
@@ -103,13 +104,20 @@ class Curve(Noise):
         bend = transforms.AffineTransform(0.0, length**1.5, domain=dist.constraints.positive)
         bend = transforms.ComposeTransform([transforms.ExpTransform(), bend])
         sigma_run = numpyro.sample("sigma_run", Through(self.sigma_run, bend))
-        white = sigma**2 + (jnp.zeros(rows.n_row) if rows.log_error is None else rows.log_error**2)
         loc = jnp.log(expected)
+        if rows.bend is not None:
+            loc, log_error = rows.bend.of(loc, rows, jnp.hypot(sigma, sigma_run))
+            rows = replace(rows, log_error=log_error)
+        white = sigma**2 + (jnp.zeros(rows.n_row) if rows.log_error is None else rows.log_error**2)
         F, Q = self.transition(rows.gap, length, jnp.exp)
         ahead, variance = _one_ahead((rows.log_y - loc)[rows.order], white[rows.order], F, Q, sigma_run)
         ahead, variance = (jnp.zeros(rows.n_row).at[rows.order].set(x) for x in (ahead, variance))
         with numpyro.plate("row", rows.n_row), handlers.scale(scale=rows.weight):
             numpyro.sample("observed", dist.Normal(loc + ahead, jnp.sqrt(variance)), obs=rows.log_y)
+
+    @override
+    def family(self, draws):
+        return stats.norm
 
     @override
     def simulate(self, rng, draws, shape, *, log_error=None, run=None, place=None, seen=None):

@@ -6,8 +6,10 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import fields
 
+from bayesscale import discrepancy as discrepancies
 from bayesscale import law as laws
 from bayesscale import noise as noises
+from bayesscale.discrepancy import Discrepancy
 from bayesscale.errors import LawError, RunsWarning, SamplingWarning
 from bayesscale.inference import Sampling, rows_of, sample_many
 from bayesscale.law import Law
@@ -18,7 +20,15 @@ from bayesscale.runs import Runs, read_runs
 __all__ = ["fit", "fit_many"]
 
 
-def fit(law: str | Law, runs, *, noise: str | Noise = "student-t", seed: int = 0, **sampling) -> Posterior:
+def fit(
+    law: str | Law,
+    runs,
+    *,
+    noise: str | Noise = "student-t",
+    discrepancy: bool | Discrepancy = False,
+    seed: int = 0,
+    **sampling,
+) -> Posterior:
     """Fit a law to a table of runs.
 
     Parameters
@@ -32,6 +42,9 @@ def fit(law: str | Law, runs, *, noise: str | Noise = "student-t", seed: int = 0
         priors. Rows that share a ``run`` get an effect of that run; for the checkpoints of training curves ``"curve"``
         is the honest choice: what a run has of its own is a smooth course along training. A column ``loss_error`` adds
         to the scale.
+    discrepancy : bool or Discrepancy
+        True: the truth may bend away from the law, more so the further from the largest run, as part of the model; what
+        intervals far beyond the data need. False: the law alone, as papers fit it.
     seed : int
         Same seed, same machine: same draws.
     **sampling
@@ -58,10 +71,18 @@ def fit(law: str | Law, runs, *, noise: str | Noise = "student-t", seed: int = 0
     SamplingWarning
         The draws are not to be trusted as they stand.
     """
-    return fit_many(law, [runs], noise=noise, seed=seed, **sampling)[0]
+    return fit_many(law, [runs], noise=noise, discrepancy=discrepancy, seed=seed, **sampling)[0]
 
 
-def fit_many(law: str | Law, tables: Sequence, *, noise: str | Noise = "student-t", seed: int = 0, **sampling):
+def fit_many(
+    law: str | Law,
+    tables: Sequence,
+    *,
+    noise: str | Noise = "student-t",
+    discrepancy: bool | Discrepancy = False,
+    seed: int = 0,
+    **sampling,
+) -> list[Posterior]:
     """Fit a law to many tables in one call: folds, tasks, bootstraps, candidate runs.
 
     Tables of similar size share one compiled program; on a CPU it runs on all cores, on an accelerator the tables are
@@ -69,7 +90,7 @@ def fit_many(law: str | Law, tables: Sequence, *, noise: str | Noise = "student-
 
     Parameters
     ----------
-    law, noise, seed, **sampling
+    law, noise, discrepancy, seed, **sampling
         As for `fit`.
     tables : sequence of Runs, DataFrame or path
 
@@ -79,14 +100,14 @@ def fit_many(law: str | Law, tables: Sequence, *, noise: str | Noise = "student-
         In the order of the tables.
     """
     law = laws.named(law)
-    noise = noises.named(noise, scatter=law.scatter)
+    noise, discrepancy = noises.named(noise, scatter=law.scatter), discrepancies.named(discrepancy)
     tables = [table if isinstance(table, Runs) else read_runs(table) for table in tables]
     unknown = set(sampling) - {f.name for f in fields(Sampling)}
     if unknown:
         options = ", ".join(f.name for f in fields(Sampling))
-        raise LawError(f"fit has no option {', '.join(sorted(unknown))}; there are noise, {options}")
+        raise LawError(f"fit has no option {', '.join(sorted(unknown))}; there are noise, discrepancy, {options}")
     how = Sampling(seed=seed, **sampling)
-    rows = [rows_of(law, table) for table in tables]
+    rows = [rows_of(law, table, discrepancy=discrepancy) for table in tables]
     sampled = sample_many(law, noise, rows, how)
     return [_posterior(law, noise, *each) for each in zip(tables, rows, sampled, strict=True)]
 
@@ -102,6 +123,7 @@ def _posterior(law, noise, runs, rows, sampled) -> Posterior:
         mode=draws.mode,
         centers={**{k: float(v) for k, v in rows.x_center.items()}, law.gives: float(rows.y_center)},
         settings=done,
+        discrepancy=rows.bend.discrepancy if rows.bend else None,
     )
     sampled_names = [k for k in (*law.priors(), *noise.priors()) if k in draws.values]
     if len(runs) < len(sampled_names):

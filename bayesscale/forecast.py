@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from numpyro import handlers
+from scipy.special import logsumexp
 
 from bayesscale import law as laws
 from bayesscale import noise as noises
@@ -21,7 +22,7 @@ from bayesscale.runs import Runs, read_runs
 from bayesscale.targets import read_targets, run_names
 from bayesscale.units import format_number
 
-__all__ = ["Forecast", "predict", "prior_predictive"]
+__all__ = ["Forecast", "log_density", "predict", "prior_predictive"]
 
 LEVELS = (0.5, 0.8, 0.95)
 
@@ -48,6 +49,8 @@ class Forecast:
         Compute of each target as a multiple of the largest run's, where both are known.
     continued : tuple of str
         The runs of the targets that were fitted, and whose own course the forecast continues.
+    bent : bool
+        Whether the truth may bend away from the law (`Discrepancy`).
     """
 
     targets: pd.DataFrame
@@ -58,6 +61,7 @@ class Forecast:
     unit: str = ""
     reach: np.ndarray | None = None
     continued: tuple[str, ...] = ()
+    bent: bool = False
 
     @property
     def median(self) -> np.ndarray:
@@ -112,10 +116,10 @@ class Forecast:
         """What the interval leaves out, where the targets lie beyond the data; else nothing."""
         if self.reach is None or not np.max(self.reach) > 1.0:
             return ""
-        return (
-            f"up to {np.max(self.reach):.3g} times the compute of the largest run: the interval holds if the law does; "
-            "how far the truth may bend away from it is not part of it yet"
-        )
+        how = "how far the truth may bend away from the law is part of the interval"
+        if not self.bent:
+            how = "the interval holds if the law does; fit with discrepancy=True to let the truth bend away from it"
+        return f"up to {np.max(self.reach):.3g} times the compute of the largest run: {how}"
 
     def __repr__(self):
         shown = self._shown().to_string(index=False, float_format=lambda x: f"{x:.4g}")
@@ -172,18 +176,48 @@ def predict(post, targets=None, *, kind="new-run", seed=0, **covariates) -> Fore
     x = {c: frame[c].to_numpy(float) for c in post.law.columns}
     precision = post.settings.get("precision", "float64")
     values = expectation(post.law, post.flat_draws, x, post.centers, precision=precision)
+    rng = np.random.default_rng(seed)
+    if post.discrepancy is not None:
+        values = values * np.exp(post.discrepancy.frame(post.law, post.runs).simulate(rng, post.flat_draws, frame))
     continued = ()
     if kind == "new-run":
         error = f"{post.law.gives}_error"
         known = frame[error].to_numpy(float) / np.median(values, axis=0) if error in frame else None
         joined, continued = _joined(post, frame)
-        rng = np.random.default_rng(seed)
         values = values * np.exp(post.noise.simulate(rng, post.flat_draws, values.shape, log_error=known, **joined))
     reach = None
     if "C" in frame and "C" in post.runs.columns:
         reach = frame["C"].to_numpy(float) / post.runs.column("C").max()
     unit = _unit(post.runs, post.law.gives)
-    return Forecast(frame, values, post.law.gives, kind, post.law.name, unit, reach, continued)
+    bent = post.discrepancy is not None
+    return Forecast(frame, values, post.law.gives, kind, post.law.name, unit, reach, continued, bent)
+
+
+def log_density(post, runs, *, seed=0) -> np.ndarray:
+    """Log predictive density of the logarithm of new measured values, shape (rows,): log mean over the draws.
+
+    Parameters
+    ----------
+    post : Posterior
+    runs : Runs
+        New runs, with what the law gives; every row is taken for a run of its own.
+    seed : int
+        Of what new runs have of their own, and of the discrepancy.
+
+    Returns
+    -------
+    ndarray, shape (rows,)
+    """
+    targets = runs.table.drop(columns="run", errors="ignore")
+    measured = runs.column(post.law.gives)
+    loc = np.log(predict(post, targets, kind="mean", seed=seed).draws)
+    if "sigma_run" in post.draws:
+        rng = np.random.default_rng(seed)
+        loc = loc + post.flat_draws["sigma_run"][:, None] * rng.standard_normal(loc.shape)
+    error = f"{post.law.gives}_error"
+    known = runs.column(error) / measured if error in runs.columns else None
+    density = post.noise.log_density(np.log(measured) - loc, post.flat_draws, log_error=known)
+    return logsumexp(density, axis=0) - np.log(len(density))
 
 
 def _joined(post, frame) -> tuple[dict, tuple[str, ...]]:
@@ -205,6 +239,9 @@ def _joined(post, frame) -> tuple[dict, tuple[str, ...]]:
         precision = post.settings.get("precision", "float64")
         expected = expectation(post.law, post.flat_draws, x, post.centers, precision=precision)
         residual = np.log(post.runs.column(post.law.gives)[there]) - np.log(expected)
+        if post.discrepancy is not None:
+            laid = post.discrepancy.frame(post.law, post.runs)
+            residual = residual - laid.expected(post.flat_draws, {c: post.runs.column(c)[there] for c in laid.columns})
     place = np.log(post.runs.column(along)[there])
     error = None if rows.log_error is None else rows.log_error[: len(ours)][there]
     seen = Seen(pd.Index(names).get_indexer(ours[there]), place, residual, error)

@@ -7,7 +7,7 @@ is one number here and a course along training in `curve_noise`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from importlib import import_module
 from typing import ClassVar, NamedTuple, override
 
@@ -17,6 +17,7 @@ import numpyro
 from numpyro import distributions as dist
 from numpyro import handlers
 from numpyro.distributions import transforms
+from scipy import stats
 
 from bayesscale import priors
 from bayesscale.coordinates import Through
@@ -74,6 +75,9 @@ class Noise:
         """
         distribution = self.scatter()
         loc = jnp.log(expected)
+        if rows.bend is not None:
+            loc, log_error = rows.bend.of(loc, rows, distribution(0.0, None).scale)
+            rows = replace(rows, log_error=log_error)
         if rows.run is not None:
             loc = loc + self._run_effects(distribution(loc, rows.log_error), rows)[rows.run]
         with numpyro.plate("row", rows.n_row), handlers.scale(scale=rows.weight):
@@ -131,6 +135,29 @@ class Noise:
             scatter = scatter + effects[:, run]
         return scatter
 
+    def log_density(self, residual, draws, *, log_error=None):
+        """Log density of log(measured value) - log(expected) of new rows, each of a run of its own.
+
+        Parameters
+        ----------
+        residual : array, shape (draws, rows)
+            What the runs have of their own taken off.
+        draws : mapping of str to array, shape (draws,)
+        log_error : array, optional
+            Known standard errors, on the log scale.
+
+        Returns
+        -------
+        ndarray, shape (draws, rows)
+        """
+        own = {k: np.asarray(v)[:, None] for k, v in draws.items() if k in self.priors()}
+        scale = np.hypot(own["sigma"], 0.0 if log_error is None else log_error)
+        return self.family(own).logpdf(residual / scale) - np.log(scale)
+
+    def family(self, draws):
+        """Return the standard distribution of the scatter, one of `scipy.stats`."""
+        raise NotImplementedError
+
     def priors(self) -> dict[str, dist.Distribution]:
         """Return the prior of every parameter by name."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
@@ -176,6 +203,10 @@ class StudentT(Noise):
     def draw(self, rng, draws, shape):
         return draws["sigma"] * rng.standard_t(draws["nu"], shape)
 
+    @override
+    def family(self, draws):
+        return stats.t(draws["nu"])
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Normal(Noise):
@@ -192,6 +223,10 @@ class Normal(Noise):
     def draw(self, rng, draws, shape):
         return draws["sigma"] * rng.standard_normal(shape)
 
+    @override
+    def family(self, draws):
+        return stats.norm
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Laplace(Noise):
@@ -207,6 +242,10 @@ class Laplace(Noise):
     @override
     def draw(self, rng, draws, shape):
         return draws["sigma"] * rng.laplace(size=shape)
+
+    @override
+    def family(self, draws):
+        return stats.laplace
 
 
 def named(which: str | Noise, *, scatter: float = 0.006) -> Noise:

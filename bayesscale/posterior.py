@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bayesscale.discrepancy import Discrepancy
 from bayesscale.inference import log_densities, rows_of
 from bayesscale.law import Law
 from bayesscale.noise import Noise
@@ -56,6 +57,8 @@ class Posterior:
         Geometric mean over the table of each covariate and of what the law gives.
     settings : mapping
         Seed, chains, draws, warm-up, precision, and what was wrong with a first try, if anything.
+    discrepancy : Discrepancy, optional
+        How the truth may bend away from the law.
     """
 
     law: Law
@@ -66,6 +69,7 @@ class Posterior:
     mode: Mapping[str, np.ndarray]
     centers: Mapping[str, float]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    discrepancy: Discrepancy | None = None
 
     def __post_init__(self):
         for name in ("draws", "stats", "mode"):
@@ -83,7 +87,8 @@ class Posterior:
     @property
     def parameters(self) -> tuple[str, ...]:
         """Names of the scalar parameters: the paper's constants, the noise's, then how the law samples them."""
-        first = [*self.law.constants, *self.noise.priors()]
+        bend = self.discrepancy.priors() if self.discrepancy else ()
+        first = [*self.law.constants, *self.noise.priors(), *bend]
         rest = [k for k in self.law.priors() if k not in first]
         return tuple(k for k in (*first, *rest) if k in self.draws)
 
@@ -94,7 +99,7 @@ class Posterior:
 
     @cached_property
     def _densities(self):
-        rows = rows_of(self.law, self.runs)
+        rows = rows_of(self.law, self.runs, discrepancy=self.discrepancy)
         precision = self.settings.get("precision", "float64")
         rowwise, prior = log_densities(self.law, self.noise, rows, self.flat_draws, precision=precision)
         chains = next(iter(self.draws.values())).shape[:2]
@@ -130,7 +135,7 @@ class Posterior:
             observed_data={gives: self.runs.column(gives)},
             constant_data=constant,
         )
-        dims = {gives: ["row"], "run_effect": ["run_id"], **{c: ["row"] for c in self.law.columns}}
+        dims = {gives: ["row"], "run_effect": ["run_id"], "bend": ["point"], **{c: ["row"] for c in self.law.columns}}
         dims |= {f"{k}_center": [] for k in self.centers}
         coords = {"row": self.runs.table.index.to_numpy()}
         if "run_effect" in self.draws:

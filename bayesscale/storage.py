@@ -19,6 +19,7 @@ from pandas.api.types import is_numeric_dtype
 from bayesscale import law as laws
 from bayesscale import noise as noises
 from bayesscale import priors
+from bayesscale.discrepancy import Discrepancy
 from bayesscale.errors import FileError, LawError
 from bayesscale.forecast import expectation
 from bayesscale.law import Law
@@ -48,6 +49,7 @@ def save(post: Posterior, path: str | os.PathLike) -> None:
         format=FORMAT,
         law=_law_header(post.law),
         noise=dict(name=post.noise.name, priors={k: _written(d) for k, d in post.noise.priors().items()}),
+        discrepancy=post.discrepancy and post.discrepancy.to_spec(),
         about=post.runs.about,
         fingerprint=post.runs.fingerprint,
         centers=dict(post.centers),
@@ -114,6 +116,7 @@ def load(path: str | os.PathLike, *, law: Law | None = None, noise: Noise | None
         mode=header["mode"],
         centers=header["centers"],
         settings=header["settings"],
+        discrepancy=Discrepancy.from_spec(header["discrepancy"]) if header.get("discrepancy") else None,
     )
     if not _is_the_law(post, header):
         raise LawError(

@@ -4,7 +4,7 @@
 from bayesscale.models.chinchilla import chinchilla, chinchilla_tied
 from bayesscale.models.power import power, pure_power
 from bayesscale.models.kaplan import kaplan_nd, kaplan_ns, kaplan_x
-from bayesscale.models.skaling import skaling
+from bayesscale.models.skaling import skaling, skaling_drift
 from bayesscale.models.shifted import shifted
 from bayesscale.models.repeated import repeated, repeated_tied
 from bayesscale.models.batch import chinchilla_batch, steps_examples, three_term
@@ -28,6 +28,7 @@ __all__ = [
     "repeated_tied",
     "shifted",
     "skaling",
+    "skaling_drift",
     "steps_examples",
     "three_term",
 ]

@@ -34,6 +34,7 @@ LAWS = [
     "repeated_tied",
     "shifted",
     "skaling",
+    "skaling_drift",
     "steps_examples",
     "three_term",
 ]

@@ -81,7 +81,9 @@ class Sampling:
     Parameters
     ----------
     noise
-        How measured values scatter around the law.
+        How measured values scatter around the law; curve: rows are checkpoints of training curves.
+    discrepancy
+        Let the truth bend away from the law, more so the further from the largest run.
     seed
         Same seed, same machine: same numbers.
     chains
@@ -96,6 +98,7 @@ class Sampling:
     """
 
     noise: Literal["student-t", "normal", "laplace", "curve"] = "student-t"
+    discrepancy: Flag = False
     seed: Seed = 0
     chains: Count = 4
     draws: Annotated[int, Parameter(validator=validators.Number(gte=4))] = 1000

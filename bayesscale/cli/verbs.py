@@ -140,7 +140,8 @@ def predict(
 ):
     """Forecast from a saved posterior.
 
-    The interval holds if the law does: how far the truth may bend away from it beyond the data is not part of it yet.
+    The interval holds if the law does, unless the posterior was fitted with --discrepancy, which lets the truth bend
+    away from the law beyond the data.
 
     Parameters
     ----------

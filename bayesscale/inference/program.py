@@ -54,7 +54,7 @@ class Sampled(NamedTuple):
 
 
 def model(law, noise, rows):
-    """Join law, noise and table: the NumPyro model that is sampled."""
+    """Join law, discrepancy, noise and table: the NumPyro model that is sampled."""
     with slopes():
         expected = law.expected(rows.covariates, rows.y_center)
     noise.observe(expected, rows)

@@ -10,6 +10,7 @@ import numpy as np
 
 from bayesscale.center import Covariate
 from bayesscale.curve_noise import FAR, along_runs
+from bayesscale.discrepancy import Bend
 from bayesscale.errors import LawError, RunsError
 from bayesscale.table_columns import STANDARD
 
@@ -18,7 +19,7 @@ __all__ = ["Rows", "rows_of", "trained_along"]
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=["log_x", "x_center", "log_y", "y_center", "log_error", "weight", "run", "order", "gap"],
+    data_fields=["log_x", "x_center", "log_y", "y_center", "log_error", "weight", "run", "order", "gap", "bend"],
     meta_fields=["n_run"],
 )
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class Rows:
         The rows in the order of training, run by run, where rows share runs.
     gap : array or None
         How far each row, in that order, was trained beyond the one before it in its run, such as log(S / S before).
+    bend : Bend or None
+        The discrepancy at the rows.
     n_run : int
         Number of runs in the program's shape, if `run` is given.
     """
@@ -58,6 +61,7 @@ class Rows:
     run: jax.Array | None
     order: jax.Array | None = None
     gap: jax.Array | None = None
+    bend: Bend | None = None
     n_run: int = 0
 
     @property
@@ -86,7 +90,7 @@ def trained_along(law, runs) -> str | None:
     return min(known, key=lambda c: c not in law.columns, default=None)
 
 
-def rows_of(law, runs, *, y_center=None) -> Rows:
+def rows_of(law, runs, *, discrepancy=None, y_center=None) -> Rows:
     """Take from a table what a law and its noise need.
 
     Parameters
@@ -95,6 +99,8 @@ def rows_of(law, runs, *, y_center=None) -> Rows:
     runs : Runs
         Has the law's columns and what it gives; ``loss_error`` (``<gives>_error``), ``weight`` and ``run`` are used
         where present.
+    discrepancy : Discrepancy, optional
+        How the truth may bend away from the law.
     y_center : float, optional
         Stands for the geometric mean of the measured values (simulation-based calibration holds it fixed).
 
@@ -139,4 +145,8 @@ def rows_of(law, runs, *, y_center=None) -> Rows:
             order, gap = along_runs(codes, np.log(runs.column(along)))
             order, gap = np.r_[order, n : n + extra].astype(np.int32), pad(gap, FAR)
     center = np.exp(np.log(y).mean()) if y_center is None else float(y_center)
-    return Rows(log_x, x_center, pad(np.log(y)), center, error, pad(weight), run, order, gap, n_run)
+    bend = None
+    if discrepancy is not None and (frame := discrepancy.frame(law, runs)) is not None:
+        at_rows = frame.of_runs({c: runs.column(c) for c in frame.columns})
+        bend = jax.tree.map(lambda x: np.concatenate([x, np.zeros((extra, *x.shape[1:]))]), at_rows)
+    return Rows(log_x, x_center, pad(np.log(y)), center, error, pad(weight), run, order, gap, bend, n_run)

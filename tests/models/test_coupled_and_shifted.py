@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bayesscale.models import chinchilla, kaplan_nd, power, shifted, skaling
+from bayesscale.models import chinchilla, kaplan_nd, power, shifted, skaling, skaling_drift
 
 # Epoch's replication (Besiroglu et al. 2024), unrounded as their notebook prints it.
 EPOCH = dict(E=1.81686, A=482.006, B=2085.43, alpha=0.34781, beta=0.36585)
@@ -49,3 +49,13 @@ def test_shifted_is_chinchilla_of_shifted_covariates():
     N_0, D_0 = 2e8, 5e9
     moved = chinchilla.evaluate(EPOCH, N=RUNS["N"] + N_0, D=RUNS["D"] + D_0)
     np.testing.assert_allclose(shifted.evaluate(dict(EPOCH, N_0=N_0, D_0=D_0), **RUNS), moved, rtol=1e-13)
+
+
+def test_a_floor_that_drifts():
+    """At C_0 and with eps = 0 it is `skaling`; a decade of compute further the floor is 10^-eps of what it was."""
+    still = skaling.evaluate(dict(EPOCH, k=0.6), **RUNS)
+    drifting = dict(EPOCH, k=0.6, C_0=6e20)
+    np.testing.assert_allclose(skaling_drift.evaluate(dict(drifting, eps=0.0), **RUNS), still, rtol=1e-12)
+    at = dict(N=1e10, D=[1e10, 1e11])
+    fallen = skaling.evaluate(dict(EPOCH, k=0.6), **at) - skaling_drift.evaluate(dict(drifting, eps=0.02), **at)
+    np.testing.assert_allclose(fallen, EPOCH["E"] * np.array([0.0, 1 - 10**-0.02]), atol=1e-12)

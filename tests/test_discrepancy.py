@@ -1,0 +1,123 @@
+"""How the truth may bend away from a law, against the process written out in full."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import bayesscale as bs
+from bayesscale.discrepancy import Discrepancy
+from bayesscale.errors import LawError
+
+CHINCHILLA = bs.models.chinchilla
+
+
+def kernel(x, length):
+    return np.exp(-0.5 * ((x[:, None] - x[None]) ** 2).sum(axis=-1) / length**2)
+
+
+def bent_truth(N, D):
+    """Return Chinchilla's loss with a slow drift: what the law cannot say."""
+    c = np.log(6 * N * D / 1e20)
+    return CHINCHILLA.evaluate(dict(E=1.8, A=400.0, B=2000.0, alpha=0.35, beta=0.37), N=N, D=D) * np.exp(
+        -0.002 * c * abs(c)
+    )
+
+
+@pytest.fixture(scope="module")
+def small():
+    """Return 60 small runs of the bent truth."""
+    rng = np.random.default_rng(0)
+    N, D = np.exp(rng.uniform(np.log(5e7), np.log(1e9), 60)), np.exp(rng.uniform(np.log(1e9), np.log(3e10), 60))
+    return bs.read_runs(dict(N=N, D=D, loss=bent_truth(N, D) * np.exp(0.002 * rng.standard_normal(60))))
+
+
+@pytest.fixture(scope="module")
+def bent(small):
+    return bs.fit("chinchilla", small, discrepancy=True)
+
+
+def test_it_is_pinned_at_the_largest_run_and_grows_from_there(small):
+    frame = Discrepancy().frame(CHINCHILLA, small)
+    largest = small.table.loc[[small.table["C"].idxmax()]]
+    rng, draws = (
+        np.random.default_rng(0),
+        dict(tau=np.full(20_000, 0.01), bend=np.random.default_rng(1).normal(size=(20_000, 8))),
+    )
+    assert frame.simulate(rng, draws, largest) == pytest.approx(0.0, abs=1e-12)
+    # Everywhere else the prior is (c - c_max) (c' - c_max) times the kernel, near the runs and far beyond them.
+    at = small.table.iloc[[0, 5, 9]][["N", "D"]].to_numpy()
+    at = np.vstack([at, [[1e10, 1e12], [2e10, 1e12], [1e12, 1e14]]])
+    x = np.log(at)
+    away = x.sum(axis=1) - np.log(small.table["N"] * small.table["D"]).max()
+    expected = 0.01**2 * np.outer(away, away) * kernel(x, 3.0)
+    found = np.cov(frame.simulate(rng, draws, dict(N=at[:, 0], D=at[:, 1])).T)
+    scale = np.sqrt(np.outer(np.diag(expected), np.diag(expected)))
+    np.testing.assert_allclose(found / scale, expected / scale, atol=0.04)
+
+
+def test_the_density_is_that_of_the_process(small, bent):
+    """Coordinates change how the posterior is sampled, not what it is."""
+    frame = bent.discrepancy.frame(CHINCHILLA, small)
+    rows = frame.of_runs({c: small.column(c) for c in ("N", "D")})
+    d = {k: v[:5] for k, v in bent.flat_draws.items()}
+    loc = np.log(
+        np.column_stack(
+            [
+                CHINCHILLA.evaluate(
+                    {k: d[k][i] for k in CHINCHILLA.constants}, N=small.column("N"), D=small.column("D")
+                )
+                for i in range(5)
+            ]
+        ).T
+    )
+    loc = loc + d["tau"][:, None] * rows.away * (d["bend"] @ rows.basis.T)
+    scale = np.hypot(d["sigma"][:, None], d["tau"][:, None] * rows.away * rows.rest)
+    density = stats.t.logpdf(np.log(small.column("loss")), d["nu"][:, None], loc, scale)
+    np.testing.assert_allclose(bent.log_likelihood.reshape(-1, 60)[:5], density, rtol=1e-6)
+    plain = bs.fit("chinchilla", small)
+    assert "tau" not in plain.draws
+    added = stats.lognorm.logpdf(d["tau"], 0.4, scale=0.008) + stats.norm.logpdf(d["bend"]).sum(axis=1)
+    of_law = [stats.norm.logpdf(np.log(d["level"]), 0, 0.1) - np.log(d["level"])]
+    for name in ("reducible", "share_A"):
+        p = d[name]
+        center, spread = (-1.0, 0.7) if name == "reducible" else (0.0, 1.0)
+        of_law.append(stats.norm.logpdf(np.log(p / (1 - p)), center, spread) - np.log(p * (1 - p)))
+    for name, typical, spread in (("alpha", 0.3, 0.4), ("beta", 0.33, 0.5), ("sigma", 0.006, 0.8)):
+        of_law.append(stats.lognorm.logpdf(d[name], spread, scale=typical))
+    of_law.append(stats.gamma.logpdf(d["nu"] - 1, 2, scale=10))
+    np.testing.assert_allclose(bent.log_prior.reshape(-1)[:5], sum(of_law) + added, rtol=1e-6)
+
+
+def test_the_interval_holds_where_the_law_is_wrong(small, bent):
+    rng = np.random.default_rng(1)
+    N, D = np.exp(rng.uniform(np.log(2e9), np.log(1e10), 40)), np.exp(rng.uniform(np.log(5e10), np.log(5e11), 40))
+    truth = bent_truth(N, D)
+
+    def covered(post):
+        low, high = post.predict(N=N, D=D, kind="mean").interval(0.95)
+        return np.mean((low < truth) & (truth < high))
+
+    assert covered(bs.fit("chinchilla", small)) < 0.5
+    assert covered(bent) > 0.85
+    assert bent.settings["trouble"] == ""
+    assert np.median(bent.stats["n_steps"]) <= 31
+
+
+def test_saved_and_loaded_it_forecasts_the_same(bent, tmp_path):
+    bent.save(tmp_path / "bent.nc")
+    again = bs.load(tmp_path / "bent.nc")
+    assert again.discrepancy == bent.discrepancy
+    at = dict(N=["7B", "70B"], D="1.4T")
+    np.testing.assert_array_equal(again.predict(**at).draws, bent.predict(**at).draws)
+    assert "is part of the interval" in bent.predict(**at).caveat
+
+
+def test_where_it_has_no_meaning_there_is_none():
+    """A batch size is no measure of how large a run is."""
+    post = bs.fit(
+        "steps_examples", dict(B=2.0 ** np.arange(15, 21), S=1e3 + 1e9 / 2.0 ** np.arange(15, 21)), discrepancy=True
+    )
+    assert post.discrepancy is None
+    assert "tau" not in post.draws
+    with pytest.raises(LawError, match="discrepancy is True, False or a Discrepancy"):
+        bs.fit("chinchilla", dict(N=[1e8, 1e9], D=[1e9, 1e10], loss=[3.0, 2.5]), discrepancy="slope")
