@@ -16,7 +16,8 @@ SERIES = (BLUE, ORANGE, "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 def bands(ax, x, table, levels, color=BLUE, *, alpha=None, labels=True):
     """Draw the intervals of a table (``low95``, ``high95``, ...), the widest one first.
 
-    Opaque tints unless `alpha` is given: bands of several posteriors must show through each other.
+    Opaque tints unless `alpha` is given: bands of several posteriors must show through each other. A thin line of the
+    band's own colour keeps it visible where it is narrower than a pixel.
     """
     levels = sorted(np.atleast_1d(levels), reverse=True)
     shades = np.linspace(0.15, 0.5, len(levels)) if len(levels) > 1 else [0.3]

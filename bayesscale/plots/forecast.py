@@ -9,8 +9,9 @@ import pandas as pd
 from matplotlib.colors import LogNorm
 
 from bayesscale.forecast import LEVELS
+from bayesscale.plots.bands import bands, edge
 from bayesscale.plots.path import own_covariate, path
-from bayesscale.plots.style import BLUE, GRAY, INK, ORANGE, explain, label, log_axis, log_ticks, new_axes, quiet, tint
+from bayesscale.plots.style import BLUE, INK, ORANGE, explain, label, log_axis, log_ticks, new_axes, quiet
 from bayesscale.runs import Runs
 from bayesscale.table_columns import COVARIATES
 from bayesscale.targets import read_targets
@@ -125,9 +126,10 @@ def forecast(
     ax = new_axes()[0] if ax is None else ax
     quiet(ax)
     levels = sorted(np.atleast_1d(level), reverse=True)
-    _draw_fan(ax, x, fan, levels)
+    bands(ax, fan[x], fan, levels)
+    ax.plot(fan[x], fan["median"], color=BLUE, linewidth=1.4, label="median")
     _draw_runs(ax, x, post)
-    _draw_edge(ax, post.runs.column(x).max())
+    edge(ax, post.runs.column(x).max())
     if len(marked):
         _draw_targets(ax, x, marked, levels[0])
     ax.margins(x=0.07, y=0.12 if len(marked) > 1 else 0.05)  # room for the numbers beside the targets
@@ -137,16 +139,6 @@ def forecast(
     what = "one new run" if kind == "new-run" else f"expected {post.law.gives}"
     explain(ax, title=f"{post.law.name}: {what}")
     return ax
-
-
-def _draw_fan(ax, x, fan, levels):
-    shades = np.linspace(0.15, 0.5, len(levels)) if len(levels) > 1 else [0.3]
-    for mass, shade in zip(levels, shades, strict=True):
-        name = f"{100 * mass:g}"
-        low, high = fan[f"low{name}"], fan[f"high{name}"]
-        # A thin line of the band's own colour keeps it visible where it is narrower than a pixel.
-        ax.fill_between(fan[x], low, high, color=tint(BLUE, shade), linewidth=0.8, label=f"{name}% interval")
-    ax.plot(fan[x], fan["median"], color=BLUE, linewidth=1.4, label="median")
 
 
 def _draw_runs(ax, x, post):
@@ -163,13 +155,6 @@ def _draw_runs(ax, x, post):
             bar.outline.set_visible(False)
             return
     ax.scatter(run_x, measured, color=INK, **style)
-
-
-def _draw_edge(ax, edge):
-    ax.axvline(edge, color=GRAY, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
-    # Above the frame, where no data, band or legend can be in its way.
-    top = dict(xycoords=ax.get_xaxis_transform(), xytext=(0, 2), textcoords="offset points")
-    ax.annotate("largest run", (edge, 1.0), ha="center", va="bottom", fontsize=8, color=GRAY, **top)
 
 
 def _draw_targets(ax, x, marked, mass):

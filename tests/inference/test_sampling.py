@@ -196,7 +196,7 @@ def test_threads_of_the_user_neither_fail_nor_leave_traces(ladder):
         (dict(seed="a"), "seed is a whole number"),
         (dict(target_accept=2.0), "target_accept lies between"),
         (dict(precision="float16"), "precision is"),
-        (dict(tune=500), "fit has no option tune; there are noise, seed, chains"),
+        (dict(tune=500), "fit has no option tune; there are noise, discrepancy, seed, chains"),
         (dict(noise=["normal"]), "no noise is named"),
     ],
 )
