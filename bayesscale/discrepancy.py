@@ -53,6 +53,14 @@ class Discrepancy:
     length: float = 3.0
     points: int = 8
 
+    def __post_init__(self):
+        if not isinstance(self.tau, dist.Distribution):
+            raise LawError(f"tau is the prior of a size, such as dist.LogNormal(-4.8, 0.4), not {self.tau!r}")
+        if not (isinstance(self.points, int) and self.points >= 1 and self.length > 0):
+            raise LawError(
+                f"points is a whole number from 1 on and length is positive, not {self.points!r} and {self.length!r}"
+            )
+
     def priors(self) -> dict[str, dist.Distribution]:
         """Return the prior of every scalar parameter by name."""
         return {"tau": self.tau}
@@ -225,11 +233,15 @@ def _scales(law) -> tuple[str, ...]:
 
 
 def _spread(x, n):
-    """Choose `n` rows that lie as far apart as can be, the smallest run first."""
-    chosen = [int(np.argmin(x.sum(axis=1)))]
+    """Choose `n` rows that lie as far apart as can be, the smallest run first.
+
+    Rounded, so that ties of a regular design are broken alike on every machine: a saved process belongs to its points.
+    """
+    x = np.round(x, 9)
+    chosen = [int(np.argmin(np.round(x.sum(axis=1), 9)))]
     nearest = np.full(len(x), np.inf)
     while len(chosen) < n:
-        nearest = np.minimum(nearest, ((x - x[chosen[-1]]) ** 2).sum(axis=1))
+        nearest = np.minimum(nearest, np.round(((x - x[chosen[-1]]) ** 2).sum(axis=1), 9))
         if nearest.max() <= 0:  # fewer different runs than points
             break
         chosen.append(int(np.argmax(nearest)))

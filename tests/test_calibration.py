@@ -16,7 +16,7 @@ from bayesscale.law import prior
 from bayesscale.noise import StudentT
 
 LAWS = [
-    pytest.param("batch_lr_power", marks=pytest.mark.slow),  # minutes; its two halves run always
+    pytest.param("batch_lr_power", marks=pytest.mark.slow),  # minutes
     "batch_power",
     "chinchilla",
     "chinchilla_batch",
@@ -25,7 +25,7 @@ LAWS = [
     "kaplan_nd",
     "kaplan_ns",
     "kaplan_x(N)",
-    "lr_power",
+    pytest.param("lr_power", marks=pytest.mark.slow),  # the twin of batch_power
     "power(C)",
     "power(N)",
     "pure_power(C)",

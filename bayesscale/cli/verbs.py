@@ -34,10 +34,6 @@ __all__ = ["compare", "demo", "fit", "predict"]
 
 READING, SAMPLING = Reading(), Sampling()
 INTERVALS = (0.5, 0.8, 0.95)
-CAVEAT = (
-    "Equal-tailed intervals. They hold if the law does: how far the truth may bend away from it beyond the data is not "
-    "yet part of them, so far beyond the data they are too narrow."
-)
 
 
 def demo(*, out: Path = Path("bayesscale-demo")):
@@ -189,7 +185,7 @@ def predict(
     extra = {f"P({signs[side]} {limit:g})": [f"{x:.3f}" for x in p] for side, (limit, p) in chances.items()}
     show.forecast(made, targets=_named_columns(made, post.law), level=level, extra=extra)
     show.text()
-    show.text(CAVEAT)
+    show.text(" ".join(filter(None, ["Equal-tailed intervals.", made.caveat])))
 
 
 def compare(

@@ -7,6 +7,7 @@ import numpy as np
 from bayesscale.decide.answers import Optimum
 from bayesscale.decide.line_search import least_along
 from bayesscale.errors import LawError, RunsError
+from bayesscale.table_columns import COVARIATES
 from bayesscale.targets import read_targets
 
 __all__ = ["optimal_batch", "optimal_lr"]
@@ -85,22 +86,27 @@ def _tuned(post, over, other, tolerance, given) -> Optimum:
             f"there is no {over} in law {post.law.name}, which takes {', '.join(takes)}: fit one that has, such as "
             "batch_lr_power, to a sweep"
         )
+    if post.law.gives in COVARIATES:
+        raise LawError(
+            f"law {post.law.name} gives {post.law.gives}, which has no best {over}; critical_batch says how far a batch "
+            "may grow"
+        )
     if over in given:
         raise RunsError(f"{over} is what is sought: leave it out")
     inner = (other, _around(post, other, INNER_GRID)) if other in takes and other not in given else None
     # A batch is sought for given tokens: the steps follow.
-    needed = ["D" if k == "S" else k for k in takes if k != over and not (inner and k == other)]
+    needed = ["D" if k == "S" and "B" in takes else k for k in takes if k != over and not (inner and k == other)]
     target = read_targets(takes=needed, **given)
     if len(target) != 1:
         raise RunsError(f"{len(target)} targets: ask for one at a time")
-    fixed = {k: float(target[k].iloc[0]) for k in target}
+    fixed = {k: float(target[k].iloc[0]) for k in (*needed, *(k for k in given if k in COVARIATES))}
 
     def follows(choice):
         return {"S": fixed["D"] / choice} if over == "B" and "D" in fixed else {}
 
     logs = {k: np.log(v) for k, v in fixed.items()}
     grid = _around(post, over, GRID)
-    said = {k: fixed[k] for k in given}
+    said = {k: fixed[k] for k in given if k in fixed}
     how = dict(follows=follows, said=said, tolerance=tolerance, inner=inner)
     return least_along(post, over, _training, grid, logs, **how)
 

@@ -86,7 +86,7 @@ def _padded(n):
 def trained_along(law, runs) -> str | None:
     """Return the column that says how far a run was trained, where there is one: S, D or C, one of the law's first."""
     measures = [c for c in ("S", "D", "C") if c in runs.columns and c != law.gives]
-    known = [c for c in measures if np.isfinite(runs.column(c)).all()]
+    known = [c for c in measures if np.isfinite(runs.table[c].to_numpy(float)).all()]
     return min(known, key=lambda c: c not in law.columns, default=None)
 
 
