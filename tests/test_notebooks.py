@@ -54,7 +54,11 @@ def test_there_are_notebooks():
     assert [script.stem for script in SCRIPTS][:1] == ["01_first_forecast"]
 
 
-@every_script
+@pytest.mark.parametrize(
+    "script",
+    # The later ones fit dozens of real tables, minutes each; without the data they run below.
+    [pytest.param(each, id=each.stem, marks=[pytest.mark.slow] * (i > 0)) for i, each in enumerate(SCRIPTS)],
+)
 def test_runs_with_the_published_data(script, empty, real_data):
     folder = real_data("epoch_chinchilla/runs.csv").parents[1]
     assert "not at hand" not in execute(script, empty, BAYESSCALE_DATA=str(folder))
