@@ -133,7 +133,7 @@ def test_predict_from_a_table_of_targets(said, saved):
 def test_predict_derives_and_prints_a_table(said, saved):
     status, out, err = said("predict", saved, "--C", "6e23", "--D", "1.4T", "--above", "1.9")
     assert (status, err) == (0, "")
-    for words in ("loss of a new run", "71.4B", "50% interval", "95% interval", "P(> 1.9)", "hold if the law does"):
+    for words in ("loss of a new run", "71.4B", "50% interval", "95% interval", "P(> 1.9)", "holds if the law does"):
         assert words in out
 
 
