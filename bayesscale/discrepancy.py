@@ -20,7 +20,7 @@ from bayesscale import priors
 from bayesscale.coordinates import Affine, Through
 from bayesscale.errors import LawError
 
-__all__ = ["Bend", "Discrepancy", "Frame", "named"]
+__all__ = ["Bend", "Discrepancy", "Frame", "named", "scales"]
 
 # What says how large a training run is. Batch size and learning rate do not: the law alone speaks of them.
 SCALES = ("N", "D", "S", "C")
@@ -67,7 +67,7 @@ class Discrepancy:
 
     def frame(self, law, runs) -> Frame | None:
         """Lay out the process over a table of runs; None where the law takes nothing that says how large a run is."""
-        columns = _scales(law)
+        columns = scales(law)
         if not columns:
             return None
         x = np.log(np.column_stack([runs.column(c) for c in columns]))
@@ -192,15 +192,15 @@ class Frame:
     at: np.ndarray
     root: np.ndarray
 
-    def place(self, columns) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return x of targets, c - c_max, and what each point of the process says of them, shape (targets, points)."""
+    def place(self, columns) -> tuple[np.ndarray, np.ndarray]:
+        """Return c - c_max of targets, and what each point of the process says of them, shape (targets, points)."""
         x = np.log(np.column_stack([np.asarray(columns[c], float) for c in self.columns])) - self.origin
         basis = np.linalg.solve(self.root, self.discrepancy._covariance(self.at, x)).T
-        return x, x.sum(axis=1) - self.edge, basis
+        return x.sum(axis=1) - self.edge, basis
 
     def of_runs(self, columns) -> Bend:
         """Return what the model of a fit needs of each row."""
-        _, away, basis = self.place(columns)
+        away, basis = self.place(columns)
         rest = np.sqrt(np.clip(1.0 - (basis**2).sum(axis=1), 0.0, 1.0))
         # Points beyond the number of different runs say nothing: with them all small tables share one program.
         unused = np.zeros((len(basis), self.discrepancy.points - basis.shape[1]))
@@ -208,21 +208,11 @@ class Frame:
 
     def expected(self, draws, columns) -> np.ndarray:
         """Return what the points say of log(truth) - log(law) near the runs, shape (draws, targets)."""
-        _, away, basis = self.place(columns)
+        away, basis = self.place(columns)
         return draws["tau"][:, None] * away * (draws["bend"][:, : basis.shape[1]] @ basis.T)
 
-    def simulate(self, rng, draws, columns) -> np.ndarray:
-        """Draw log(truth) - log(law) at targets, shape (draws, targets): one process per draw, through all of them."""
-        x, away, basis = self.place(columns)
-        left = self.discrepancy._covariance(x, x) - basis @ basis.T
-        # Targets close together leave next to nothing open between them: rounding must not make it negative.
-        values, vectors = np.linalg.eigh(left)
-        spread = vectors * np.sqrt(np.clip(values, 0.0, None))
-        g = draws["bend"][:, : basis.shape[1]] @ basis.T + rng.standard_normal((len(draws["tau"]), len(x))) @ spread.T
-        return draws["tau"][:, None] * away * g
 
-
-def _scales(law) -> tuple[str, ...]:
+def scales(law) -> tuple[str, ...]:
     """Return the covariates of a law that say how large a run is."""
     if law.gives in SCALES or law.gives == "B_crit":
         return ()

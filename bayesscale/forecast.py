@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import jax
@@ -15,9 +16,11 @@ from scipy.special import logsumexp
 from bayesscale import law as laws
 from bayesscale import noise as noises
 from bayesscale.center import Covariate
+from bayesscale.discrepancy import scales
 from bayesscale.errors import LawError
 from bayesscale.inference import compiling, precise, rows_of, trained_along
 from bayesscale.noise import Seen
+from bayesscale.reach import outside, times_the_largest
 from bayesscale.runs import Runs, read_runs
 from bayesscale.targets import read_targets, run_names
 from bayesscale.units import format_number
@@ -47,10 +50,13 @@ class Forecast:
         Of what is forecast.
     reach : ndarray, optional
         Compute of each target as a multiple of the largest run's, where both are known.
+    outside : ndarray of bool, optional
+        Whether each target lies outside the convex hull of the runs in (log N, log D).
     continued : tuple of str
         The runs of the targets that were fitted, and whose own course the forecast continues.
-    bent : bool
-        Whether the truth may bend away from the law (`Discrepancy`).
+    logs : mapping of str to ndarray, shape (draws, targets)
+        What the logarithm of the draws is the sum of: ``parameters`` (the law), ``discrepancy`` (how the truth bends
+        away from it) and ``noise`` (of a new run).
     """
 
     targets: pd.DataFrame
@@ -60,8 +66,9 @@ class Forecast:
     law: str
     unit: str = ""
     reach: np.ndarray | None = None
+    outside: np.ndarray | None = None
     continued: tuple[str, ...] = ()
-    bent: bool = False
+    logs: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def median(self) -> np.ndarray:
@@ -111,15 +118,43 @@ class Forecast:
         unit = f" [{self.unit}]" if self.unit else ""
         return f"forecast of the {what}{unit}, law {self.law}; 50/80/95% equal-tailed intervals"
 
+    def parts(self) -> pd.DataFrame:
+        """Say how much of the uncertainty comes from where.
+
+        Returns
+        -------
+        DataFrame
+            One row per target, one column per source: ``parameters`` of the law, ``discrepancy`` (how the truth may
+            bend away from it), ``noise`` of a new run. Shares of the variance of the logarithm, of total one.
+
+        Notes
+        -----
+        A source's share is its covariance with the sum, over the variance of the sum. Law and discrepancy make up for
+        each other where there are runs, so one of them may have a negative share there.
+        """
+        total = sum(self.logs.values())
+        away = total - total.mean(axis=0)
+        shares = {name: (away * part).mean(axis=0) / away.var(axis=0) for name, part in self.logs.items()}
+        return pd.DataFrame(shares, index=self.targets.index)
+
+    @property
+    def bent(self) -> bool:
+        """Whether the truth may bend away from the law (`Discrepancy`)."""
+        return "discrepancy" in self.logs
+
     @property
     def caveat(self) -> str:
-        """What the interval leaves out, where the targets lie beyond the data; else nothing."""
-        if self.reach is None or not np.max(self.reach) > 1.0:
+        """How far the targets lie beyond the data, if they do, and what the interval then leaves out."""
+        beyond = self.reach is not None and np.max(self.reach) > 1.0
+        where = [f"up to {np.max(self.reach):.3g} times the compute of the largest run"] if beyond else []
+        if self.outside is not None and self.outside.any():
+            where.append(f"{self.outside.sum()} of {len(self.outside)} targets outside the runs' range of N and D")
+        if not where:
             return ""
         how = "how far the truth may bend away from the law is part of the interval"
         if not self.bent:
-            how = "the interval holds if the law does; fit with discrepancy=True to let the truth bend away from it"
-        return f"up to {np.max(self.reach):.3g} times the compute of the largest run: {how}"
+            how = "the interval holds if the law does; with discrepancy=True the truth may bend away from it"
+        return f"{', '.join(where)}: {how}"
 
     def __repr__(self):
         shown = self._shown().to_string(index=False, float_format=lambda x: f"{x:.4g}")
@@ -175,22 +210,29 @@ def predict(post, targets=None, *, kind="new-run", seed=0, **covariates) -> Fore
     frame = read_targets(targets, takes=post.law.columns, **covariates)
     x = {c: frame[c].to_numpy(float) for c in post.law.columns}
     precision = post.settings.get("precision", "float64")
-    values = expectation(post.law, post.flat_draws, x, post.centers, precision=precision)
-    rng = np.random.default_rng(seed)
-    if post.discrepancy is not None:
-        values = values * np.exp(post.discrepancy.frame(post.law, post.runs).simulate(rng, post.flat_draws, frame))
+    logs = {"parameters": np.log(expectation(post.law, post.flat_draws, x, post.centers, precision=precision))}
+    if post.bends is not None:
+        logs["discrepancy"] = post.bends.at(frame)
     continued = ()
     if kind == "new-run":
-        error = f"{post.law.gives}_error"
-        known = frame[error].to_numpy(float) / np.median(values, axis=0) if error in frame else None
+        error, shape = f"{post.law.gives}_error", logs["parameters"].shape
+        known = frame[error].to_numpy(float) / np.exp(np.median(sum(logs.values()), axis=0)) if error in frame else None
         joined, continued = _joined(post, frame)
-        values = values * np.exp(post.noise.simulate(rng, post.flat_draws, values.shape, log_error=known, **joined))
-    reach = None
-    if "C" in frame and "C" in post.runs.columns:
-        reach = frame["C"].to_numpy(float) / post.runs.column("C").max()
-    unit = _unit(post.runs, post.law.gives)
-    bent = post.discrepancy is not None
-    return Forecast(frame, values, post.law.gives, kind, post.law.name, unit, reach, continued, bent)
+        rng = np.random.default_rng(seed)
+        logs["noise"] = post.noise.simulate(rng, post.flat_draws, shape, log_error=known, **joined)
+    size = scales(post.law)
+    return Forecast(
+        frame,
+        np.exp(sum(logs.values())),
+        post.law.gives,
+        kind,
+        post.law.name,
+        unit=_unit(post.runs, post.law.gives),
+        reach=times_the_largest(post.runs.table, frame),
+        outside=outside(post.runs.table, frame, size) if len(size) in (1, 2) else None,
+        continued=continued,
+        logs=logs,
+    )
 
 
 def log_density(post, runs, *, seed=0) -> np.ndarray:
@@ -239,9 +281,9 @@ def _joined(post, frame) -> tuple[dict, tuple[str, ...]]:
         precision = post.settings.get("precision", "float64")
         expected = expectation(post.law, post.flat_draws, x, post.centers, precision=precision)
         residual = np.log(post.runs.column(post.law.gives)[there]) - np.log(expected)
-        if post.discrepancy is not None:
-            laid = post.discrepancy.frame(post.law, post.runs)
-            residual = residual - laid.expected(post.flat_draws, {c: post.runs.column(c)[there] for c in laid.columns})
+        if post.frame is not None:
+            there_ = {c: post.runs.column(c)[there] for c in post.frame.columns}
+            residual = residual - post.frame.expected(post.flat_draws, there_)
     place = np.log(post.runs.column(along)[there])
     error = None if rows.log_error is None else rows.log_error[: len(ours)][there]
     seen = Seen(pd.Index(names).get_indexer(ours[there]), place, residual, error)

@@ -192,7 +192,7 @@ class StudentT(Noise):
     """
 
     name: ClassVar[str] = "student-t"
-    nu: dist.Distribution = priors.shifted_gamma(1.0, 2.0, 0.1)
+    nu: dist.Distribution = priors.shifted_gamma(2.0, 2.0, 0.1)
 
     @override
     def scatter(self):

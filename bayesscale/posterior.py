@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bayesscale.discrepancy import Discrepancy
+from bayesscale.discrepancy import Discrepancy, Frame
 from bayesscale.inference import log_densities, rows_of
 from bayesscale.law import Law
 from bayesscale.noise import Noise
 from bayesscale.runs import Runs
+from bayesscale.sample_paths import SamplePaths, carry_on
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -96,6 +97,19 @@ class Posterior:
     def flat_draws(self) -> dict[str, np.ndarray]:
         """All draws with the chains joined: shape (chains * draws, ...)."""
         return {k: v.reshape(-1, *v.shape[2:]) for k, v in self.draws.items()}
+
+    @cached_property
+    def frame(self) -> Frame | None:
+        """The discrepancy laid out over the runs; None without one."""
+        return self.discrepancy and self.discrepancy.frame(self.law, self.runs)
+
+    @cached_property
+    def bends(self) -> SamplePaths | None:
+        """How the truth of each draw bends away from the law, at any scale; None without a discrepancy.
+
+        The same functions for forecasts, plots and decisions: what the runs leave open of them is drawn once.
+        """
+        return self.frame and carry_on(self.frame, self.flat_draws, seed=self.settings.get("seed", 0))
 
     @cached_property
     def _densities(self):

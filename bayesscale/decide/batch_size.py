@@ -88,8 +88,8 @@ def _tuned(post, over, other, tolerance, given) -> Optimum:
         )
     if post.law.gives in COVARIATES:
         raise LawError(
-            f"law {post.law.name} gives {post.law.gives}, which has no best {over}; critical_batch says how far a batch "
-            "may grow"
+            f"law {post.law.name} gives {post.law.gives}, which has no best {over}; critical_batch says how far a "
+            "batch may grow"
         )
     if over in given:
         raise RunsError(f"{over} is what is sought: leave it out")

@@ -8,11 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
-from numpyro import handlers
 
-from bayesscale.center import Covariate
 from bayesscale.decide.answers import Answer
 from bayesscale.decide.line_search import golden
+from bayesscale.decide.truth import truth
 from bayesscale.errors import LawError, RunsError
 from bayesscale.inference import compiling, precise
 from bayesscale.targets import read_targets
@@ -95,10 +94,10 @@ def critical_batch(post, *, definition: str, loss=None, B_ref=None, overhead=0.2
         raise RunsError(f"{len(target)} targets: ask for one at a time")
     fixed = {k: float(target[k].iloc[0]) for k in needed}
 
-    parameters = {k: post.flat_draws[k] for k in law.priors()}
+    of_draws = ({k: post.flat_draws[k] for k in law.priors()}, post.bends)
     logs = {k: np.log(v) for k, v in {**fixed, **asked}.items()}
     with precise(post.settings.get("precision", "float64")), compiling():
-        arrays = jax.tree.map(jnp.asarray, (parameters, logs, dict(post.centers)))
+        arrays = jax.tree.map(jnp.asarray, (of_draws, logs, dict(post.centers)))
         found = {k: np.exp(np.asarray(v)) for k, v in _compiled(law, definition)(*arrays).items()}
     draws = pd.DataFrame(found)
     if lost := int((~np.isfinite(draws).all(axis=1)).sum()):
@@ -124,14 +123,13 @@ def _root(rises_through_zero, low, high):
 
 @lru_cache(maxsize=64)
 def _compiled(law, definition):
-    def one(parameters, given, centers):
+    def one(draw, given, centers):
+        expected = truth(law, draw, centers)
         center_B = jnp.log(centers["B"])
         grid = center_B + jnp.linspace(-FAR, FAR, GRID)
 
         def value(**logs):
-            x = {k: Covariate(jnp.atleast_1d(logs[k] - jnp.log(centers[k])), centers[k]) for k in law.columns}
-            with handlers.substitute(data=parameters):
-                return law.expected(x, centers[law.gives])[0]
+            return jnp.atleast_1d(expected(logs))[0]
 
         def loss(log_B):
             return jnp.log(value(**{**given, "B": log_B, "S": given["D"] - log_B}))

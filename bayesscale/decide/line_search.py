@@ -8,10 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
-from numpyro import handlers
 
-from bayesscale.center import Covariate
 from bayesscale.decide.answers import Optimum
+from bayesscale.decide.truth import truth
 from bayesscale.errors import LawError
 from bayesscale.inference import compiling, precise
 
@@ -81,10 +80,10 @@ def least_along(post, over, line, log_grid, given, *, follows, said, tolerance, 
     """
     if not tolerance > 0:
         raise LawError(f"tolerance is a relative excess such as 0.001 for 0.1 %, not {tolerance!r}")
-    parameters = {k: post.flat_draws[k] for k in post.law.priors()}
+    draws = ({k: post.flat_draws[k] for k in post.law.priors()}, post.bends)
     second, inner_grid = inner or (None, np.zeros(0))
     with precise(post.settings.get("precision", "float64")), compiling():
-        arrays = jax.tree.map(jnp.asarray, (parameters, log_grid, inner_grid, given, dict(post.centers)))
+        arrays = jax.tree.map(jnp.asarray, (draws, log_grid, inner_grid, given, dict(post.centers)))
         best, least, on_grid, at_best = map(np.asarray, _compiled(post.law, line, over, second)(*arrays))
     choice, gives = np.exp(best), post.law.gives
     tuned = {second: np.exp(at_best)} if second else {}
@@ -99,13 +98,11 @@ def least_along(post, over, line, log_grid, given, *, follows, said, tolerance, 
 
 @lru_cache(maxsize=128)
 def _compiled(law, line, over, second):
-    def one(parameters, grid, inner_grid, given, centers):
+    def one(draw, grid, inner_grid, given, centers):
+        expected = truth(law, draw, centers)
+
         def loss(**choices):
-            logs = line(choices, given)
-            size = jnp.broadcast_shapes(*(jnp.shape(logs[k]) for k in law.columns))
-            x = {k: Covariate(jnp.broadcast_to(logs[k] - jnp.log(centers[k]), size), centers[k]) for k in law.columns}
-            with handlers.substitute(data=parameters):
-                return law.expected(x, centers[law.gives])
+            return expected(line(choices, given))
 
         def tuned(choice):
             return golden(lambda inner: loss(**{over: choice, second: inner}), inner_grid)[:2]

@@ -18,7 +18,7 @@ from bayesscale.inference.rows import Rows
 
 __all__ = ["Sampling", "log_densities", "sample_many", "trouble"]
 
-# With few runs, or rows that share runs, the posterior is curved, which takes the warm-up longer to learn.
+# With few runs, rows that share runs or a discrepancy the posterior is curved: the warm-up takes longer to learn it.
 FEW_ROWS, WARMUP_CURVED, WARMUP = 64, 1000, 300
 TARGET_ACCEPT, TARGET_ACCEPT_SECOND = 0.9, 0.98
 # Effective draws that are enough: a tenth of the draws, at most 400.
@@ -35,7 +35,7 @@ class Sampling:
     chains, draws : int
         Draws are per chain.
     warmup : int or None
-        None: 300, or 1000 where rows are few or share runs.
+        None: 1000, or 300 for many rows that share no runs, without a discrepancy.
     target_accept : float
     precision : {"float64", "float32"}
     second_try : bool
@@ -64,7 +64,8 @@ class Sampling:
 
     def program(self, rows: Rows) -> Settings:
         """Return what the program is compiled for."""
-        usual = WARMUP_CURVED if rows.n_row <= FEW_ROWS or rows.n_run else WARMUP
+        curved = rows.n_row <= FEW_ROWS or rows.n_run or rows.bend is not None
+        usual = WARMUP_CURVED if curved else WARMUP
         return Settings(self.chains, self.draws, usual if self.warmup is None else self.warmup, self.target_accept)
 
     def careful(self, rows: Rows) -> Sampling:
