@@ -19,6 +19,7 @@ from bayesscale.center import Covariate
 from bayesscale.discrepancy import scales
 from bayesscale.errors import LawError
 from bayesscale.inference import compiling, precise, rows_of, trained_along
+from bayesscale.intervals import LEVELS, intervals
 from bayesscale.noise import Seen
 from bayesscale.reach import outside, times_the_largest
 from bayesscale.runs import Runs, read_runs
@@ -26,8 +27,6 @@ from bayesscale.targets import read_targets, run_names
 from bayesscale.units import format_number
 
 __all__ = ["Forecast", "log_density", "predict", "prior_predictive"]
-
-LEVELS = (0.5, 0.8, 0.95)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -57,6 +56,8 @@ class Forecast:
     logs : mapping of str to ndarray, shape (draws, targets)
         What the logarithm of the draws is the sum of: ``parameters`` (the law), ``discrepancy`` (how the truth bends
         away from it) and ``noise`` (of a new run).
+    notes : tuple of str
+        What else was done to the draws, such as a recalibration: said wherever the forecast is shown.
     """
 
     targets: pd.DataFrame
@@ -69,6 +70,7 @@ class Forecast:
     outside: np.ndarray | None = None
     continued: tuple[str, ...] = ()
     logs: Mapping[str, np.ndarray] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def median(self) -> np.ndarray:
@@ -83,11 +85,7 @@ class Forecast:
 
     def table(self, *, level: float | tuple[float, ...] = LEVELS) -> pd.DataFrame:
         """Return the targets with the median and the equal-tailed intervals: ``median``, ``low50``, ``high50``, ..."""
-        columns = {"median": self.median}
-        for mass in np.atleast_1d(level):
-            low, high = self.interval(mass)
-            columns |= {f"low{100 * mass:g}": low, f"high{100 * mass:g}": high}
-        return self.targets.assign(**columns)
+        return self.targets.assign(**intervals(self.draws, level))
 
     def quantiles(self, probabilities=(0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)) -> pd.DataFrame:
         """Return quantiles, one row per target and one column per probability."""
@@ -144,17 +142,17 @@ class Forecast:
 
     @property
     def caveat(self) -> str:
-        """How far the targets lie beyond the data, if they do, and what the interval then leaves out."""
+        """How far the targets lie beyond the data, if they do, what the interval then leaves out, and the notes."""
         beyond = self.reach is not None and np.max(self.reach) > 1.0
         where = [f"up to {np.max(self.reach):.3g} times the compute of the largest run"] if beyond else []
         if self.outside is not None and self.outside.any():
             where.append(f"{self.outside.sum()} of {len(self.outside)} targets outside the runs' range of N and D")
         if not where:
-            return ""
+            return "; ".join(self.notes)
         how = "how far the truth may bend away from the law is part of the interval"
         if not self.bent:
             how = "the interval holds if the law does; with discrepancy=True the truth may bend away from it"
-        return f"{', '.join(where)}: {how}"
+        return "; ".join([f"{', '.join(where)}: {how}", *self.notes])
 
     def __repr__(self):
         shown = self._shown().to_string(index=False, float_format=lambda x: f"{x:.4g}")

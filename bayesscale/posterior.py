@@ -98,6 +98,10 @@ class Posterior:
         """All draws with the chains joined: shape (chains * draws, ...)."""
         return {k: v.reshape(-1, *v.shape[2:]) for k, v in self.draws.items()}
 
+    def resampled(self) -> dict[str, Posterior]:
+        """Return the fits whose draws, one behind the other, are this one's: itself. An `Average` has several."""
+        return {self.law.name: self}
+
     @cached_property
     def frame(self) -> Frame | None:
         """The discrepancy laid out over the runs; None without one."""
@@ -113,11 +117,13 @@ class Posterior:
 
     @cached_property
     def _densities(self):
-        rows = rows_of(self.law, self.runs, discrepancy=self.discrepancy)
+        center = self.centers[self.law.gives]
+        rows = rows_of(self.law, self.runs, discrepancy=self.discrepancy, y_center=center)
         precision = self.settings.get("precision", "float64")
-        rowwise, prior = log_densities(self.law, self.noise, rows, self.flat_draws, precision=precision)
+        rowwise, priors = log_densities(self.law, self.noise, rows, self.flat_draws, precision=precision)
         chains = next(iter(self.draws.values())).shape[:2]
-        return rowwise[:, : len(self.runs)].reshape(*chains, -1), prior.reshape(chains)
+        by_site = {name: prior.reshape(chains) for name, prior in priors.items()}
+        return rowwise[:, : len(self.runs)].reshape(*chains, -1), by_site
 
     @property
     def log_likelihood(self) -> np.ndarray:
@@ -126,7 +132,12 @@ class Posterior:
 
     @property
     def log_prior(self) -> np.ndarray:
-        """Log prior density of each draw: shape (chain, draw)."""
+        """Log prior density of each draw, of all that is sampled: shape (chain, draw)."""
+        return sum(self.log_priors.values())
+
+    @property
+    def log_priors(self) -> dict[str, np.ndarray]:
+        """Its share of each sampled site, what runs and the discrepancy have of their own included."""
         return self._densities[1]
 
     @cached_property
@@ -145,7 +156,8 @@ class Posterior:
             posterior=dict(self.draws),
             sample_stats=dict(self.stats),
             log_likelihood={gives: self.log_likelihood},
-            log_prior={"lp": self.log_prior},
+            # What has a prior of its own, and not one given by another parameter: what a prior sensitivity scales.
+            log_prior={k: v for k, v in self.log_priors.items() if k not in ("run_effect", "bend")},
             observed_data={gives: self.runs.column(gives)},
             constant_data=constant,
         )

@@ -25,7 +25,7 @@ def allocate(post, *, C, N=None, inference_tokens=0.0, D_max=None, N_max=None, t
 
     Parameters
     ----------
-    post : Posterior
+    post : Posterior or Average
         Of a law in N and D.
     C : number or str
         Compute in FLOP, such as ``"1e24"``.

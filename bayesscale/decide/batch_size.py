@@ -24,7 +24,7 @@ def optimal_batch(post, *, tolerance: float = 0.001, **given) -> Optimum:
 
     Parameters
     ----------
-    post : Posterior
+    post : Posterior or Average
         Of a law with a batch size in it, such as `three_term`, `batch_power` or `batch_lr_power`.
     tolerance : float
         Relative excess loss that counts as near-optimal.
@@ -57,7 +57,7 @@ def optimal_lr(post, *, tolerance: float = 0.001, **given) -> Optimum:
 
     Parameters
     ----------
-    post : Posterior
+    post : Posterior or Average
         Of a law with a learning rate in it, such as `lr_power` or `batch_lr_power`.
     tolerance : float
         Relative excess loss that counts as near-optimal.

@@ -37,7 +37,7 @@ def critical_batch(post, *, definition: str, loss=None, B_ref=None, overhead=0.2
 
     Parameters
     ----------
-    post : Posterior
+    post : Posterior or Average
         Of a law that gives the loss at N, B and S (or D), such as `three_term`; or of the steps that a target loss
         takes at B, such as `steps_examples`.
     definition : {"E_min/S_min", "step-overhead", "near-best"}
@@ -94,18 +94,23 @@ def critical_batch(post, *, definition: str, loss=None, B_ref=None, overhead=0.2
         raise RunsError(f"{len(target)} targets: ask for one at a time")
     fixed = {k: float(target[k].iloc[0]) for k in needed}
 
-    of_draws = ({k: post.flat_draws[k] for k in law.priors()}, post.bends)
     logs = {k: np.log(v) for k, v in {**fixed, **asked}.items()}
-    with precise(post.settings.get("precision", "float64")), compiling():
-        arrays = jax.tree.map(jnp.asarray, (of_draws, logs, dict(post.centers)))
-        found = {k: np.exp(np.asarray(v)) for k, v in _compiled(law, definition)(*arrays).items()}
-    draws = pd.DataFrame(found)
+    draws = pd.concat(
+        [_of_each_draw(member, definition, logs) for member in post.resampled().values()], ignore_index=True
+    )
     if lost := int((~np.isfinite(draws).all(axis=1)).sum()):
         raise LawError(
             f'in {lost} of {len(draws)} draws law {law.name} has no critical batch size "{definition}" for what was '
             "asked: the target may be out of reach at every batch size, or the law sets no limit to the batch"
         )
     return Answer(draws, {"definition": definition, **fixed, **asked})
+
+
+def _of_each_draw(post, definition, logs):
+    draws = ({k: post.flat_draws[k] for k in post.law.priors()}, post.bends)
+    with precise(post.settings.get("precision", "float64")), compiling():
+        arrays = jax.tree.map(jnp.asarray, (draws, logs, dict(post.centers)))
+        return pd.DataFrame({k: np.exp(np.asarray(v)) for k, v in _compiled(post.law, definition)(*arrays).items()})
 
 
 def _root(rises_through_zero, low, high):

@@ -55,7 +55,7 @@ def least_along(post, over, line, log_grid, given, *, follows, said, tolerance, 
 
     Parameters
     ----------
-    post : Posterior
+    post : Posterior or Average
     over : str
         What is chosen.
     line : callable
@@ -80,11 +80,9 @@ def least_along(post, over, line, log_grid, given, *, follows, said, tolerance, 
     """
     if not tolerance > 0:
         raise LawError(f"tolerance is a relative excess such as 0.001 for 0.1 %, not {tolerance!r}")
-    draws = ({k: post.flat_draws[k] for k in post.law.priors()}, post.bends)
     second, inner_grid = inner or (None, np.zeros(0))
-    with precise(post.settings.get("precision", "float64")), compiling():
-        arrays = jax.tree.map(jnp.asarray, (draws, log_grid, inner_grid, given, dict(post.centers)))
-        best, least, on_grid, at_best = map(np.asarray, _compiled(post.law, line, over, second)(*arrays))
+    each = [_along(member, line, over, second, (log_grid, inner_grid, given)) for member in post.resampled().values()]
+    best, least, on_grid, at_best = map(np.concatenate, zip(*each, strict=True))
     choice, gives = np.exp(best), post.law.gives
     tuned = {second: np.exp(at_best)} if second else {}
     draws = pd.DataFrame({over: choice, **follows(choice), **tuned, gives: least})
@@ -94,6 +92,14 @@ def least_along(post, over, line, log_grid, given, *, follows, said, tolerance, 
     margin = (log_grid[-1] - log_grid[0]) / (100 * len(log_grid))
     at_edge = float(np.mean((best < log_grid[0] + margin) | (best > log_grid[-1] - margin)))
     return Optimum(draws, said, over, candidates, tolerance, at_edge, gives)
+
+
+def _along(post, line, over, second, asked):
+    """Return the optimum of each draw, its value, the values on the grid, and what the second covariate is there."""
+    draws = ({k: post.flat_draws[k] for k in post.law.priors()}, post.bends)
+    with precise(post.settings.get("precision", "float64")), compiling():
+        arrays = jax.tree.map(jnp.asarray, (draws, *asked, dict(post.centers)))
+        return tuple(map(np.asarray, _compiled(post.law, line, over, second)(*arrays)))
 
 
 @lru_cache(maxsize=128)
