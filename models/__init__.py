@@ -3,6 +3,7 @@
 # ruff: noqa: I001  (the order in which laws are listed to people)
 from bayesscale.models.chinchilla import chinchilla, chinchilla_tied
 from bayesscale.models.power import power, pure_power
+from bayesscale.models.curves import bnsl, m1, m2, m3, m4
 from bayesscale.models.kaplan import kaplan_nd, kaplan_ns, kaplan_x
 from bayesscale.models.skaling import skaling, skaling_drift
 from bayesscale.models.shifted import shifted
@@ -14,6 +15,7 @@ from bayesscale.models.sweep import batch_lr_power, batch_power, lr_power
 __all__ = [
     "batch_lr_power",
     "batch_power",
+    "bnsl",
     "chinchilla",
     "chinchilla_batch",
     "chinchilla_tied",
@@ -22,6 +24,10 @@ __all__ = [
     "kaplan_ns",
     "kaplan_x",
     "lr_power",
+    "m1",
+    "m2",
+    "m3",
+    "m4",
     "power",
     "pure_power",
     "repeated",

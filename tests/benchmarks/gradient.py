@@ -19,7 +19,7 @@ from bayesscale import noise as noises
 from bayesscale.inference import precise, rows_of
 from bayesscale.inference.program import model
 
-OVER = {"power": "C", "pure_power": "C", "kaplan_x": "N"}
+OVER = {"power": "C", "pure_power": "C", "kaplan_x": "N"} | dict.fromkeys(("m1", "m2", "m3", "m4", "bnsl"), "C")
 
 
 def gradient_time(law, runs, repeats=2000):
