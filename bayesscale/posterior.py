@@ -99,11 +99,13 @@ class Posterior:
 
     @cached_property
     def _densities(self):
-        rows = rows_of(self.law, self.runs, discrepancy=self.discrepancy)
+        center = self.centers[self.law.gives]
+        rows = rows_of(self.law, self.runs, discrepancy=self.discrepancy, y_center=center)
         precision = self.settings.get("precision", "float64")
-        rowwise, prior = log_densities(self.law, self.noise, rows, self.flat_draws, precision=precision)
+        rowwise, priors = log_densities(self.law, self.noise, rows, self.flat_draws, precision=precision)
         chains = next(iter(self.draws.values())).shape[:2]
-        return rowwise[:, : len(self.runs)].reshape(*chains, -1), prior.reshape(chains)
+        by_site = {name: prior.reshape(chains) for name, prior in priors.items()}
+        return rowwise[:, : len(self.runs)].reshape(*chains, -1), by_site
 
     @property
     def log_likelihood(self) -> np.ndarray:
@@ -112,7 +114,12 @@ class Posterior:
 
     @property
     def log_prior(self) -> np.ndarray:
-        """Log prior density of each draw: shape (chain, draw)."""
+        """Log prior density of each draw, of all that is sampled: shape (chain, draw)."""
+        return sum(self.log_priors.values())
+
+    @property
+    def log_priors(self) -> dict[str, np.ndarray]:
+        """Its share of each sampled site, what runs and the discrepancy have of their own included."""
         return self._densities[1]
 
     @cached_property
@@ -131,7 +138,8 @@ class Posterior:
             posterior=dict(self.draws),
             sample_stats=dict(self.stats),
             log_likelihood={gives: self.log_likelihood},
-            log_prior={"lp": self.log_prior},
+            # What has a prior of its own, and not one given by another parameter: what a prior sensitivity scales.
+            log_prior={k: v for k, v in self.log_priors.items() if k not in ("run_effect", "bend")},
             observed_data={gives: self.runs.column(gives)},
             constant_data=constant,
         )

@@ -13,7 +13,7 @@ from bayesscale.runs import Runs
 from bayesscale.table_columns import RULES, SPELLINGS, derive, shown
 from bayesscale.units import format_number, parse_numbers
 
-__all__ = ["read_targets", "run_names"]
+__all__ = ["read_targets", "run_names", "target_names"]
 
 # What can be said of any target: the covariates that follow from each other, and the standard error of its measurement.
 OF_ANY_LAW = (*dict.fromkeys(name for rule in RULES for name in (*rule.needs, rule.gives)), "loss_error")
@@ -87,6 +87,14 @@ def run_names(column) -> pd.Series:
     if column.isna().any():
         raise RunsError("run: no name for some of the targets; name each target's run, or leave the column out")
     return column.astype(str)
+
+
+def target_names(frame, *, takes, gives) -> list[str]:
+    """Name each target by where it lies, such as "loss at N = 7B, D = 1T": by the covariates in which they differ."""
+    columns = [c for c in takes if np.ptp(frame[c]) > 0] or list(takes)
+    places = [", ".join(f"{c} = {format_number(row[c])}" for c in columns) for _, row in frame.iterrows()]
+    names = [f"{gives} at {place}" for place in places]
+    return names if len(set(names)) == len(names) else [f"{name} ({i + 1})" for i, name in enumerate(names)]
 
 
 def _column(values) -> np.ndarray:

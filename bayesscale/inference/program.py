@@ -157,14 +157,14 @@ def compiled_batch(law, noise, settings: Settings):
 
 @lru_cache(maxsize=PROGRAMS)
 def compiled_log_densities(law, noise):
-    """Return the jitted function (parameters, rows) -> (log likelihood per row, log prior) of a batch of draws."""
+    """Return the jitted function (parameters, rows) -> (log likelihood per row, log prior per site) of draws."""
 
     def one(parameters, rows):
         substituted = handlers.substitute(model, data=parameters)
         trace = handlers.trace(substituted).get_trace(law, noise, rows)
         observed = trace.pop("observed")
-        latent = [s for s in trace.values() if s["type"] == "sample"]
-        log_prior = sum(jnp.sum(s["fn"].log_prob(s["value"])) for s in latent)
+        latent = {k: s for k, s in trace.items() if s["type"] == "sample"}
+        log_prior = {k: jnp.sum(s["fn"].log_prob(s["value"])) for k, s in latent.items()}
         return rows.weight * observed["fn"].log_prob(observed["value"]), log_prior
 
     return jax.jit(jax.vmap(one, in_axes=(0, None)))

@@ -90,7 +90,7 @@ def trained_along(law, runs) -> str | None:
     return min(known, key=lambda c: c not in law.columns, default=None)
 
 
-def rows_of(law, runs, *, discrepancy=None, y_center=None) -> Rows:
+def rows_of(law, runs, *, discrepancy=None, y_center=None, shape_of=None) -> Rows:
     """Take from a table what a law and its noise need.
 
     Parameters
@@ -103,6 +103,9 @@ def rows_of(law, runs, *, discrepancy=None, y_center=None) -> Rows:
         How the truth may bend away from the law.
     y_center : float, optional
         Stands for the geometric mean of the measured values (simulation-based calibration holds it fixed).
+    shape_of : Runs, optional
+        The larger table of which this one is a part: rows (and runs, where rows share them) are filled up to its shape,
+        so that all parts of a table share one program.
 
     Returns
     -------
@@ -122,7 +125,7 @@ def rows_of(law, runs, *, discrepancy=None, y_center=None) -> Rows:
             f'law {law.name} takes {", ".join(free)}: say which column, as in "{law.name}(C)" or "{law.name}(N)"'
         )
     n = len(runs)
-    extra = _padded(n) - n
+    extra = _padded(n if shape_of is None else len(shape_of)) - n
 
     def pad(values, fill=0.0):
         return np.concatenate([values, np.full(extra, fill, dtype=np.asarray(values).dtype)])
@@ -140,7 +143,8 @@ def rows_of(law, runs, *, discrepancy=None, y_center=None) -> Rows:
     run, order, gap, n_run = None, None, None, 0
     if "run" in columns and runs.table["run"].duplicated().any():
         codes, seen = runs.table["run"].factorize()
-        run, n_run = pad(codes.astype(np.int32)), len(seen)
+        run = pad(codes.astype(np.int32))
+        n_run = len(seen) if shape_of is None else shape_of.table["run"].nunique()
         if along := trained_along(law, runs):
             order, gap = along_runs(codes, np.log(runs.column(along)))
             order, gap = np.r_[order, n : n + extra].astype(np.int32), pad(gap, FAR)

@@ -190,7 +190,7 @@ def _accelerated() -> bool:
 
 
 def log_densities(law, noise, rows: Rows, values: dict, *, precision: str = "float64"):
-    """Compute the log likelihood of each row and the log prior at given parameters.
+    """Compute the log likelihood of each row and the log prior of each sampled site at given parameters.
 
     Parameters
     ----------
@@ -200,7 +200,8 @@ def log_densities(law, noise, rows: Rows, values: dict, *, precision: str = "flo
     -------
     ndarray, shape (draws, rows)
         Filling rows included.
-    ndarray, shape (draws,)
+    dict of str to ndarray, shape (draws,)
+        By the name of the site; what runs or the discrepancy have of their own (``run_effect``, ``bend``) is a site.
     """
     with precise(precision), compiling():
         values, rows = jax.tree.map(jnp.asarray, (values, rows))
