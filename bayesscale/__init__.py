@@ -16,17 +16,23 @@ __version__ = _version("bayesscale")
 # wait for JAX, pandas or ArviZ.
 _homes = {
     "Answer": "decide",
+    "Average": "averaging",
     "Backtest": "evaluate",
+    "Calibration": "evaluate",
     "Comparison": "evaluate",
     "Forecast": "forecast",
     "Frontier": "decide",
     "Law": "law",
     "Optimum": "decide",
     "Posterior": "posterior",
+    "PredictiveCheck": "evaluate",
     "Runs": "runs",
+    "Sensitivity": "evaluate",
     "allocate": "decide",
+    "average": "averaging",
     "backtest": "evaluate",
     "cache_compilation": "inference",
+    "calibrate": "evaluate",
     "compare": "evaluate",
     "critical_batch": "decide",
     "fit": "fitting",
@@ -35,8 +41,11 @@ _homes = {
     "load": "storage",
     "optimal_batch": "decide",
     "optimal_lr": "decide",
+    "predictive_check": "evaluate",
     "prior_predictive": "forecast",
     "read_runs": "runs",
+    "recalibrate": "evaluate",
+    "sensitivity": "evaluate",
 }
 _rooms = ("datasets", "errors", "models", "noise", "plots")
 
@@ -60,6 +69,7 @@ def __dir__():
 
 if TYPE_CHECKING:
     from bayesscale import datasets, errors, models, noise, plots
+    from bayesscale.averaging import Average, average
     from bayesscale.decide import (
         Answer,
         Frontier,
@@ -70,7 +80,19 @@ if TYPE_CHECKING:
         optimal_batch,
         optimal_lr,
     )
-    from bayesscale.evaluate import Backtest, Comparison, backtest, compare
+    from bayesscale.evaluate import (
+        Backtest,
+        Calibration,
+        Comparison,
+        PredictiveCheck,
+        Sensitivity,
+        backtest,
+        calibrate,
+        compare,
+        predictive_check,
+        recalibrate,
+        sensitivity,
+    )
     from bayesscale.fitting import fit, fit_many
     from bayesscale.forecast import Forecast, prior_predictive
     from bayesscale.inference import cache_compilation

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 
 from bayesscale import discrepancy as discrepancies
 from bayesscale import law as laws
@@ -81,6 +81,8 @@ def fit_many(
     noise: str | Noise = "student-t",
     discrepancy: bool | Discrepancy = False,
     seed: int = 0,
+    parts_of=None,
+    typical: float | None = None,
     **sampling,
 ) -> list[Posterior]:
     """Fit a law to many tables in one call: folds, tasks, bootstraps, candidate runs.
@@ -93,6 +95,11 @@ def fit_many(
     law, noise, discrepancy, seed, **sampling
         As for `fit`.
     tables : sequence of Runs, DataFrame or path
+    parts_of : Runs, optional
+        The table of which all of them are parts: they then share the compiled program of a fit to the whole.
+    typical : float, optional
+        What stands for the geometric mean of the measured values, around which the law's priors lie; each table's own,
+        unless given.
 
     Returns
     -------
@@ -107,13 +114,22 @@ def fit_many(
         options = ", ".join(f.name for f in fields(Sampling))
         raise LawError(f"fit has no option {', '.join(sorted(unknown))}; there are noise, discrepancy, {options}")
     how = Sampling(seed=seed, **sampling)
-    rows = [rows_of(law, table, discrepancy=discrepancy) for table in tables]
+    rows = [rows_of(law, table, discrepancy=discrepancy, shape_of=parts_of, y_center=typical) for table in tables]
+    if parts_of is not None and how.warmup is None:
+        # Filled up, a small part would pass for a large table and be warmed up for too short a time.
+        smallest = rows_of(law, min(tables, key=len), discrepancy=discrepancy)
+        how = replace(how, warmup=how.program(smallest).warmup)
     sampled = sample_many(law, noise, rows, how)
     return [_posterior(law, noise, *each) for each in zip(tables, rows, sampled, strict=True)]
 
 
 def _posterior(law, noise, runs, rows, sampled) -> Posterior:
     draws, done = sampled
+    if "run_effect" in draws.values:
+        # Runs that only fill the shape have effects too, of the prior.
+        own = runs.table["run"].nunique()
+        values, mode = ({**of, "run_effect": of["run_effect"][..., :own]} for of in (draws.values, draws.mode))
+        draws = draws._replace(values=values, mode=mode)
     posterior = Posterior(
         law=law,
         noise=noise,

@@ -17,14 +17,13 @@ from bayesscale import noise as noises
 from bayesscale.center import Covariate
 from bayesscale.errors import LawError
 from bayesscale.inference import compiling, precise, rows_of, trained_along
+from bayesscale.intervals import LEVELS, intervals
 from bayesscale.noise import Seen
 from bayesscale.runs import Runs, read_runs
 from bayesscale.targets import read_targets, run_names
 from bayesscale.units import format_number
 
 __all__ = ["Forecast", "log_density", "predict", "prior_predictive"]
-
-LEVELS = (0.5, 0.8, 0.95)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -51,6 +50,8 @@ class Forecast:
         The runs of the targets that were fitted, and whose own course the forecast continues.
     bent : bool
         Whether the truth may bend away from the law (`Discrepancy`).
+    notes : tuple of str
+        What else was done to the draws, such as a recalibration: said wherever the forecast is shown.
     """
 
     targets: pd.DataFrame
@@ -62,6 +63,7 @@ class Forecast:
     reach: np.ndarray | None = None
     continued: tuple[str, ...] = ()
     bent: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def median(self) -> np.ndarray:
@@ -76,11 +78,7 @@ class Forecast:
 
     def table(self, *, level: float | tuple[float, ...] = LEVELS) -> pd.DataFrame:
         """Return the targets with the median and the equal-tailed intervals: ``median``, ``low50``, ``high50``, ..."""
-        columns = {"median": self.median}
-        for mass in np.atleast_1d(level):
-            low, high = self.interval(mass)
-            columns |= {f"low{100 * mass:g}": low, f"high{100 * mass:g}": high}
-        return self.targets.assign(**columns)
+        return self.targets.assign(**intervals(self.draws, level))
 
     def quantiles(self, probabilities=(0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)) -> pd.DataFrame:
         """Return quantiles, one row per target and one column per probability."""
@@ -113,13 +111,14 @@ class Forecast:
 
     @property
     def caveat(self) -> str:
-        """What the interval leaves out, where the targets lie beyond the data; else nothing."""
+        """What the interval leaves out, where the targets lie beyond the data, and the notes; else nothing."""
         if self.reach is None or not np.max(self.reach) > 1.0:
-            return ""
+            return "; ".join(self.notes)
         how = "how far the truth may bend away from the law is part of the interval"
         if not self.bent:
             how = "the interval holds if the law does; fit with discrepancy=True to let the truth bend away from it"
-        return f"up to {np.max(self.reach):.3g} times the compute of the largest run: {how}"
+        far = f"up to {np.max(self.reach):.3g} times the compute of the largest run: {how}"
+        return "; ".join([far, *self.notes])
 
     def __repr__(self):
         shown = self._shown().to_string(index=False, float_format=lambda x: f"{x:.4g}")

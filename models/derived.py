@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from bayesscale.errors import LawError
+from bayesscale.intervals import LEVELS
+from bayesscale.intervals import intervals as summarized
 from bayesscale.units import parse_numbers
 
 __all__ = ["against", "intervals", "paired"]
@@ -82,7 +84,7 @@ def paired(*posteriors, seed=0):
     return joined
 
 
-def intervals(quantities, *, level=(0.5, 0.8, 0.95), **targets):
+def intervals(quantities, *, level=LEVELS, **targets):
     """Summarise draws of derived quantities.
 
     Parameters
@@ -101,17 +103,13 @@ def intervals(quantities, *, level=(0.5, 0.8, 0.95), **targets):
     Raises
     ------
     LawError
-        A quantity has no draws: it was computed from numbers.
+        A quantity has no draws: it was computed from numbers; or a level is no probability.
     """
     targets = {k: parse_numbers(x, name=k) for k, x in targets.items()}
     tables = []
     for name, draws in quantities.items():
         if np.ndim(draws) == 0:
             raise LawError(f"{name} is a number; an interval needs the draws of a posterior")
-        columns = dict(targets, median=np.median(draws, axis=0))
-        for mass in np.atleast_1d(level):
-            tails = [(1 - mass) / 2, (1 + mass) / 2]
-            columns[f"low{100 * mass:g}"], columns[f"high{100 * mass:g}"] = np.quantile(draws, tails, axis=0)
-        columns = {k: np.atleast_1d(x) for k, x in columns.items()}
+        columns = {k: np.atleast_1d(x) for k, x in {**targets, **summarized(draws, level)}.items()}
         tables.append(pd.DataFrame(columns, index=[name] * len(columns["median"])))
     return pd.concat(tables).rename_axis("quantity")

@@ -1,6 +1,7 @@
 """Where the real tables are, and the small tables that many tests share."""
 
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 
 import bayesscale as bs
+from bayesscale.errors import SamplingWarning
 
 DATA = Path(os.environ.get("BAYESSCALE_DATA") or Path(__file__).parents[2] / "shared" / "data")
 
@@ -54,3 +56,23 @@ def ladder():
 def fitted(ladder):
     """Return Chinchilla fitted to the ladder."""
     return bs.fit("chinchilla", ladder)
+
+
+@pytest.fixture(scope="session")
+def short():
+    """Return the options of short fits: for tests of what is done with a posterior, not of how good it is."""
+    return dict(chains=2, draws=250, discrepancy=False)
+
+
+@pytest.fixture(scope="session")
+def pair(ladder, short):
+    """Return short fits of two laws to the ladder."""
+    return {name: bs.fit(name, ladder, **short) for name in ("chinchilla", "power(C)")}
+
+
+@pytest.fixture(scope="session")
+def tested(ladder, short):
+    """Return the backtest of these laws and of their average on the ladder."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SamplingWarning)  # the fits are short
+        return bs.backtest(ladder, ["power(C)", "chinchilla"], cutoffs=(0.5, 0.75), average="equal", **short)

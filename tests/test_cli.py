@@ -70,7 +70,9 @@ def test_help_is_light(arguments):
     assert not set(HEAVY) & set(done.stderr.split())
 
 
-@pytest.mark.parametrize("verb", ["demo", "fit", "predict", "allocate", "batch-size", "compare", "laws", "datasets"])
+@pytest.mark.parametrize(
+    "verb", ["demo", "fit", "predict", "allocate", "batch-size", "compare", "backtest", "laws", "datasets"]
+)
 def test_every_verb_has_help_with_examples_that_fit_a_terminal(said, verb):
     status, out, _ = said(verb, "--help")
     _, _, examples = out.partition("Examples\n")
@@ -138,13 +140,36 @@ def test_predict_derives_and_prints_a_table(said, saved):
 
 
 def test_compare_says_what_python_says(said, ladder):
-    answer = said("compare", "runs.csv", "--laws", "chinchilla", "power(C)", *DRAWS, "--noise", "normal", "--json")
+    options = [*DRAWS, "--noise", "normal", "--no-rollout", "--json"]
+    answer = said("compare", "runs.csv", "--laws", "chinchilla", "power(C)", *options)
     found = document(answer)
-    compared = bs.compare(ladder, ["chinchilla", "power(C)"], chains=2, draws=500, noise="normal")
+    compared = bs.compare(ladder, ["chinchilla", "power(C)"], chains=2, draws=500, noise="normal", rollout=False)
     assert [row["law"] for row in found["laws"]] == list(compared.table.index)
     assert [row["elpd_loo"] for row in found["laws"]] == pytest.approx(compared.table["elpd_loo"])
     assert [row["elpd_waic"] for row in found["laws"]] == pytest.approx(compared.table["elpd_waic"])
     assert found["notes"]
+
+
+@pytest.mark.filterwarnings("ignore::bayesscale.errors.SamplingWarning")  # the fits are short
+def test_backtest_says_what_python_says(said, ladder, folder):
+    options = ["--laws", "power(C)", "chinchilla", "--cutoffs", "0.5", "0.75", "--average", "equal"]
+    how = ["--chains", 2, "--draws", 250]
+    found = document(said("backtest", "runs.csv", *options, *how, "--out", "tests.csv", "--json"))
+    asked = dict(cutoffs=(0.5, 0.75), average="equal")
+    tested = bs.backtest(ladder, ["power(C)", "chinchilla"], **asked, chains=2, draws=250)
+    assert [row["law"] for row in found["laws"]] == ["power(C)", "chinchilla", "average (equal)"]
+    for name in ("coverage95", "crps", "log_score", "pit"):
+        assert [row[name] for row in found["laws"]] == pytest.approx(list(tested.summary()[name]))
+    assert len(found["factors"]) == len(tested.summary(by=["law", "factor"]))
+    assert found["notes"] == tested.notes
+    written = pd.read_csv(folder / "tests.csv")
+    assert list(written.columns) == list(tested.table.columns)
+    np.testing.assert_allclose(written["median"], tested.table["median"])
+    status, out, _ = said("backtest", "runs.csv", *options, *how)
+    assert status == 0
+    for words in ("16 rows of runs.csv", "average (equal)", "2-4x", "the 95% intervals held", "not independent"):
+        assert words in " ".join(out.split())
+    assert max(map(len, out.splitlines())) <= 80
 
 
 def test_laws(said):
@@ -193,6 +218,11 @@ BAD = {
     "unknown law": (["fit", "runs.csv", "--law", "chinchila"], "there are chinchilla"),
     "unknown law to show": (["laws", "chinchila"], "there are chinchilla"),
     "unknown law to compare": (["compare", "runs.csv", "--laws", "chinchila"], "there are chinchilla"),
+    "unknown law to test": (["backtest", "runs.csv", "--laws", "chinchila"], "there are chinchilla"),
+    "no such cutoff": (["backtest", "runs.csv", "--cutoffs", "0.01"], "give other --cutoffs, or a smaller --least"),
+    "bad cutoff": (["backtest", "runs.csv", "--cutoffs", "5q"], "--cutoffs: '5q' is not a number"),
+    "cut by what is not there": (["backtest", "runs.csv", "--by", "B"], "no column 'B'"),
+    "forecasts over a table": (["backtest", "runs.csv", "--out", "runs.nc"], ".csv"),
     "unknown noise": (["fit", "runs.csv", "--noise", "cauchy"], "student-t"),
     "unknown verb": (["predct"], "predict"),
     "no table": (["fit"], "needs a TABLE"),

@@ -59,7 +59,7 @@ def in_cli_words(text: str) -> str:
     text = re.sub(r"""\b(columns|units)=\{(['"])(\w+)\2: (['"])(.+?)\4\}""", r"--\1 \3=\5", text)
     text = re.sub(r"predict\((\w+)=\.\.\.\)", r"--\1 ...", text)
     text = text.replace(".check()", "the fit check")
-    sampler = re.compile(r"\b(draws|warmup|target_accept)=([\d.]*)")
+    sampler = re.compile(r"\b(draws|warmup|target_accept|cutoffs|least)=([\d.]*)")
     return sampler.sub(lambda option: f"--{option[1].replace('_', '-')} {option[2]}".rstrip(), text)
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COVARIATES",
+    "Count",
     "Flag",
     "Level",
     "Number",

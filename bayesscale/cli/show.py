@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "answer",
+    "backtest",
     "check",
     "comparison",
     "forecast",
@@ -155,14 +156,29 @@ def _masses(level):
     return [f"{100 * mass:g}" for mass in level]
 
 
+def backtest(summary: pd.DataFrame) -> None:
+    """Print how often the intervals of each level held, and the scores."""
+    rows = []
+    for where, row in summary.iterrows():
+        held = [f"{100 * row[f'coverage{q}']:.0f}%" for q in (50, 80, 95)]
+        scores = [f"{row['log_score']:.2f}", f"{row['crps']:.2g}", f"{100 * row['bias']:+.2f}%"]
+        named = where if isinstance(where, tuple) else (where,)
+        rows.append([*map(str, named), f"{row['n']:.0f}", *held, *scores, f"{100 * row['width95']:.2g}%"])
+    columns = [*summary.index.names, "n", "50%", "80%", "95%", "log score", "CRPS", "bias", "width"]
+    print_table(columns, rows, left=len(summary.index.names))
+
+
 def comparison(compared: Comparison) -> None:
     """Print the laws, the best first, and what may be concluded."""
     rows = []
+    pairs = [("elpd_loo", "se_loo"), ("diff", "diff_se")]
+    if "elpd_rollout" in compared.table:
+        pairs.append(("diff_rollout", "diff_rollout_se"))
     for law, row in compared.table.iterrows():
-        pairs = [("elpd_loo", "se_loo"), ("diff", "diff_se"), ("elpd_waic", "se_waic")]
         scores = [f"{row[value]:.1f} {_sign('±', '+-')} {row[error]:.1f}" for value, error in pairs]
-        rows.append([law, *scores, f"{row['p_loo']:.1f}", f"{row['p_waic']:.1f}", f"{row['weight']:.2f}"])
-    print_table(["law", "elpd_loo", "difference", "elpd_waic", "p_loo", "p_waic", "weight"], rows)
+        rows.append([law, *scores, f"{row['elpd_waic']:.1f}", f"{row['weight']:.2f}"])
+    rollout = ["rollout diff."] * (len(pairs) > 2)
+    print_table(["law", "elpd_loo", "difference", *rollout, "elpd_waic", "weight"], rows)
     text()
     for note in compared.notes:
         text(note, indent=2)

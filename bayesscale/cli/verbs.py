@@ -193,13 +193,15 @@ def compare(
     /,
     *,
     laws: Words = ("chinchilla", "chinchilla_tied", "power(C)"),
+    no_rollout: Flag = False,
     json: Flag = False,
     reading: Reading = READING,
     sampling: Sampling = SAMPLING,
 ):
-    """Compare laws on one table by PSIS-LOO and WAIC.
+    """Compare laws on one table by PSIS-LOO, WAIC and rollout.
 
-    Both score the prediction of rows like those of the table, not how a law extrapolates.
+    LOO and WAIC score the prediction of rows like those of the table; the rollout, how well a law that was fitted to
+    the smaller runs foretells the larger ones.
 
     Parameters
     ----------
@@ -207,6 +209,8 @@ def compare(
         One row per training run: a .csv, .tsv or .parquet file, or the name of a dataset.
     laws
         Their names, over a column where it is to be chosen. [default: chinchilla chinchilla_tied "power(C)"]
+    no_rollout
+        Leave the rollout out, which takes a fit more per law and cutoff.
     json
         Print one JSON document instead.
 
@@ -222,7 +226,7 @@ def compare(
 
         chosen = [named(law) for law in laws]
     with doing(f"fitting {', '.join(law.name for law in chosen)} to {len(runs)} rows: compiling and sampling"):
-        compared = bs.compare(runs, chosen, **sampling.words())
+        compared = bs.compare(runs, chosen, rollout=False if no_rollout else None, **sampling.words())
     if json:
         records = compared.table.reset_index().to_dict("records")
         show.print_json({"rows": len(runs), "noise": sampling.noise, "laws": records, "notes": compared.notes})

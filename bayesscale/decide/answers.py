@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
+from bayesscale.intervals import LEVELS, intervals
 from bayesscale.units import format_number
 
 __all__ = ["Answer", "Optimum"]
-
-LEVELS = (0.5, 0.8, 0.95)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -31,11 +29,7 @@ class Answer:
 
     def table(self, *, level: float | tuple[float, ...] = LEVELS) -> pd.DataFrame:
         """Return median and equal-tailed intervals of each quantity: ``median``, ``low50``, ``high50``, ..."""
-        columns = {"median": self.draws.median()}
-        for mass in np.atleast_1d(level):
-            columns[f"low{100 * mass:g}"] = self.draws.quantile((1 - mass) / 2)
-            columns[f"high{100 * mass:g}"] = self.draws.quantile((1 + mass) / 2)
-        return pd.DataFrame(columns)
+        return pd.DataFrame(intervals(self.draws, level), index=self.draws.columns)
 
     @property
     def what(self) -> str:

@@ -10,11 +10,11 @@ import pandas as pd
 
 from bayesscale.decide.allocate import allocate
 from bayesscale.errors import LawError, RunsError
+from bayesscale.intervals import LEVELS, intervals
 from bayesscale.units import format_number, parse_numbers
 
 __all__ = ["Frontier", "frontier"]
 
-LEVELS = (0.5, 0.8, 0.95)
 # A local exponent is the slope between neighbouring budgets. Where these are further apart than DENSE, each budget gets
 # two neighbours of its own, STEP below and above.
 DENSE, STEP = 2.0, 1.1
@@ -77,17 +77,9 @@ class Frontier:
         """
         if what not in self.draws:
             raise LawError(f"the frontier has {', '.join(self.draws)}, not {what!r}")
-        levels = np.atleast_1d(level)
-        if not ((levels > 0) & (levels < 1)).all():
-            raise LawError(f"level is a probability such as 0.95, not {level!r}")
-        columns = {"C": self.C, "median": np.median(self.draws[what], axis=0)}
-        for mass in levels:
-            low, high = _interval(self.draws[what], mass)
-            columns |= {f"low{100 * mass:g}": low, f"high{100 * mass:g}": high}
-        name = f"{100 * levels.max():g}"
-        low, high = _interval(self.exponents[what], levels.max())
-        slope = np.median(self.exponents[what], axis=0)
-        columns |= {"exponent": slope, f"exponent_low{name}": low, f"exponent_high{name}": high}
+        columns = {"C": self.C, **intervals(self.draws[what], level)}
+        slope = intervals(self.exponents[what], np.max(level))
+        columns |= {"exponent": slope.pop("median"), **{f"exponent_{end}": x for end, x in slope.items()}}
         if what in self.near_optimal:
             columns |= dict(zip(("near_low", "near_high"), self.near_optimal[what], strict=True))
         return pd.DataFrame(columns)
@@ -217,7 +209,3 @@ def _crossings(values, excess, tolerance):
         share = (edge - near) / (far - near)
         ends.append(log_values[last] + share * (log_values[beyond] - log_values[last]))
     return np.exp(ends)
-
-
-def _interval(draws, mass):
-    return np.quantile(draws, [(1 - mass) / 2, (1 + mass) / 2], axis=0)

@@ -1,4 +1,4 @@
-"""Which law predicts new rows like these best: WAIC and PSIS-LOO side by side."""
+"""Which law predicts best: new rows like these (WAIC, PSIS-LOO), and larger ones from smaller ones (rollout)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bayesscale.elpd import arviz_loo, loo, waic
+from bayesscale.elpd import loo, waic
 from bayesscale.errors import LawError, RunsError
+from bayesscale.evaluate.backtest import CUTOFFS, Backtest
+from bayesscale.evaluate.backtest import rollout as roll_out
+from bayesscale.evaluate.members import check_same_table, fitted_how, labelled, stacking
+from bayesscale.evaluate.rollouts import column_of_size, difference_error, log_scores
 from bayesscale.fitting import fit
 from bayesscale.posterior import Posterior
-from bayesscale.priors import describe
 from bayesscale.runs import read_runs
 
 __all__ = ["Comparison", "compare"]
@@ -29,21 +32,49 @@ class Comparison:
     table : DataFrame
         One row per law: ``elpd_loo``, ``se_loo``, ``p_loo``, ``elpd_waic``, ``se_waic``, ``p_waic``; ``diff`` and
         ``diff_se``, elpd_loo minus the best law's and its standard error (0 for the best, negative below it);
-        ``weight``, the stacking weights of a mixture; ``warning`` in words.
+        ``weight``, the stacking weights of a mixture; ``warning`` in words. With a rollout also ``elpd_rollout``, and
+        ``diff_rollout`` and ``diff_rollout_se``, the same minus that of the law that is best by it.
     posteriors : dict of str to Posterior
         The fits, by the names of the table.
     pointwise : DataFrame
         elpd_loo of each row of the runs (rows) under each law (columns).
+    rollout : Backtest, optional
+        The laws fitted to the smaller runs and scored on the larger ones.
+    no_rollout : str
+        Why there is none.
     """
 
     table: pd.DataFrame
     posteriors: Mapping[str, Posterior]
     pointwise: pd.DataFrame
+    rollout: Backtest | None = None
+    no_rollout: str = ""
 
     @property
     def best(self) -> Posterior:
         """The law with the highest elpd_loo."""
         return self.posteriors[self.table.index[0]]
+
+    def _of_rollout(self):
+        """Say whether the larger runs, foretold from the smaller ones, prefer the same law."""
+        if self.rollout is None:
+            return [f"WAIC and LOO score interpolation, not how a law extrapolates; no rollout: {self.no_rollout}"]
+        said = [
+            "WAIC and LOO score interpolation; elpd_rollout how laws fitted to the smaller runs foretell larger ones"
+        ]
+        if len(self.table) > 1:
+            by_loo, by_rollout = self.table.index[0], self.table["elpd_rollout"].idxmax()
+            if by_loo == by_rollout:
+                said.append(f"the rollout agrees with LOO: {by_loo} foretells the larger runs best too")
+            else:
+                behind, error = self.table.loc[by_loo, ["diff_rollout", "diff_rollout_se"]]
+                size = f"{-behind:.1f}" + (f" +- {error:.1f}" if np.isfinite(error) else "")
+                sure = "" if -behind > 2 * error else ", no more than chance may make of so few levels"
+                said.append(
+                    f"LOO and the rollout disagree: LOO prefers {by_loo}, but fitted to the smaller runs {by_rollout} "
+                    f"foretells the larger ones better, by {size}{sure}; beyond the data go by the rollout, or average"
+                )
+        return [*said, *(f"rollout, {where}" for where in self.rollout.troubles)]
 
     def _verdict(self):
         if len(self.table) < 2:
@@ -67,20 +98,20 @@ class Comparison:
         return [
             *filter(None, [verdict, mixing if "equally" in verdict else ""]),
             *(f"{', '.join(laws)}: {warning}" for warning, laws in warnings.items()),
-            "both criteria score interpolation, not how a law extrapolates",
+            *self._of_rollout(),
         ]
 
     def __repr__(self):
         shown = self.table.drop(columns="warning").to_string(float_format=lambda x: f"{x:.2f}")
-        return "\n".join(["comparison on rows like those fitted; higher elpd is better", shown, *self.notes])
+        return "\n".join(["comparison; higher elpd is better", shown, *self.notes])
 
     def _repr_html_(self):
         table = self.table.drop(columns="warning").to_html(float_format=lambda x: f"{x:.2f}", border=0)
         return table + "".join(f"<p>{note}</p>" for note in self.notes)
 
 
-def compare(runs_or_posteriors, laws: Sequence | None = None, **fitting) -> Comparison:
-    """Compare laws on one table by WAIC and PSIS-LOO.
+def compare(runs_or_posteriors, laws: Sequence | None = None, *, rollout=None, **fitting) -> Comparison:
+    """Compare laws on one table by WAIC, PSIS-LOO and rollout.
 
     Parameters
     ----------
@@ -88,6 +119,10 @@ def compare(runs_or_posteriors, laws: Sequence | None = None, **fitting) -> Comp
         A table to fit the laws to, or fits of the same table.
     laws : sequence of str or Law, optional
         The laws, if a table is given.
+    rollout : bool or sequence, optional
+        Also fit each law to the smaller runs and score its forecasts of the larger ones: one short fit per law and
+        cutoff. By default where a table is given, has runs enough and one row for each; fits that are given are not
+        fitted again unless asked for. True, or the cutoffs as for `backtest`; False: not.
     **fitting
         As for `bayesscale.fit`: ``noise``, ``seed``, ``draws``, ...
 
@@ -98,7 +133,8 @@ def compare(runs_or_posteriors, laws: Sequence | None = None, **fitting) -> Comp
     Raises
     ------
     RunsError
-        The posteriors are of different tables, or no law is given.
+        The posteriors are of different tables, or no law is given; or a rollout is asked for and no cutoff leaves
+        enough rows.
     LawError
         Posteriors and laws are given at once.
 
@@ -106,14 +142,15 @@ def compare(runs_or_posteriors, laws: Sequence | None = None, **fitting) -> Comp
     -----
     Differences are sums over rows of paired differences; their standard error is sqrt(n var(difference_i)). Below 2
     standard errors, or below 4 in elpd, laws are equal for practical purposes. Weights: stacking (Yao et al. 2018).
+
+    elpd_rollout is the sum over held-out rows of the log predictive density, averaged over the cutoffs at which a row
+    is held out. Runs of similar size are forecast well or badly together, so the standard error of its differences
+    takes factors of two in compute for what is independent: sqrt(J var(difference_j)).
     """
     posteriors = _posteriors(runs_or_posteriors, laws, fitting)
     if not posteriors:
         raise RunsError('nothing to compare: give laws, as in compare(runs, ["chinchilla", "power(C)"])')
-    if len({(p.runs.fingerprint, p.law.gives) for p in posteriors.values()}) > 1:
-        raise RunsError(
-            "the posteriors are of different tables or predict different columns: fit the laws to the same runs"
-        )
+    check_same_table(posteriors)
     rows, pointwise = {}, {}
     for name, post in posteriors.items():
         by_waic, by_loo = waic(post.log_likelihood), loo(post)
@@ -132,44 +169,51 @@ def compare(runs_or_posteriors, laws: Sequence | None = None, **fitting) -> Comp
     differences = pointwise[table.index].sub(pointwise[table.index[0]], axis=0)
     table.insert(3, "diff", differences.sum())
     table.insert(4, "diff_se", np.sqrt(len(differences) * differences.var(ddof=1)))
-    table.insert(len(table.columns) - 1, "weight", _stacking(posteriors)[table.index])
-    return Comparison(table, posteriors, pointwise)
+    table.insert(len(table.columns) - 1, "weight", pd.Series(stacking(pointwise), index=pointwise.columns))
+    tested, why_not = _rolled_out(posteriors, rollout, fitted_here=not _are_fits(runs_or_posteriors))
+    if tested is not None:
+        scores = log_scores(tested)
+        table.insert(8, "elpd_rollout", scores.sum())
+        differences = scores.sub(scores[table["elpd_rollout"].idxmax()], axis=0)
+        table.insert(9, "diff_rollout", differences.sum())
+        table.insert(10, "diff_rollout_se", difference_error(differences))
+    return Comparison(table, posteriors, pointwise, tested, why_not)
+
+
+def _are_fits(given):
+    found = list(given.values()) if isinstance(given, Mapping) else given
+    return isinstance(found, Posterior) or (
+        isinstance(found, list | tuple) and any(isinstance(p, Posterior) for p in found)
+    )
+
+
+def _rolled_out(posteriors, asked, *, fitted_here):
+    """Return the backtest of the laws; or None, and why not."""
+    if asked is False or (asked is None and not fitted_here):
+        return None, "not asked for"
+    runs = next(iter(posteriors.values())).runs
+    if asked is None and "run" in runs.columns and runs.table["run"].duplicated().any():
+        return None, "rows that share runs take long to fit: ask for it"
+    by = column_of_size(runs, posteriors)
+    try:
+        if by is None:
+            raise RunsError("the table has no column C that says how large a run is")
+        members = {name: fitted_how(post) for name, post in posteriors.items()}
+        return roll_out(members, runs, by=by, cutoffs=CUTOFFS if asked in (None, True) else asked), ""
+    except RunsError as error:
+        if asked is not None:
+            raise
+        return None, str(error)
 
 
 def _posteriors(given, laws, fitting):
-    if isinstance(given, Mapping) and given and all(isinstance(p, Posterior) for p in given.values()):
-        found = dict(given)
-    elif isinstance(given, Posterior):
-        found = _labelled([given])
-    elif isinstance(given, list | tuple) and given and all(isinstance(p, Posterior) for p in given):
-        found = _labelled(given)
-    else:
+    if not _are_fits(given):
         runs = read_runs(given)
-        return _labelled([fit(law, runs, **fitting) for law in laws or ()])
+        return labelled([fit(law, runs, **fitting) for law in laws or ()])
+    found = labelled([given] if isinstance(given, Posterior) else given)
     if laws is not None or fitting:
         raise LawError("compare(posteriors) compares the fits as they are: to fit laws, give a table of runs instead")
     return found
-
-
-def _labelled(posteriors) -> dict[str, Posterior]:
-    """Name fits by their law; where laws repeat, by replaced priors and noise too, and at last by position."""
-    priors = [", ".join(f"{k} ~ {describe(d)}" for k, d in p.law.replaced.items()) for p in posteriors]
-    by_law = [p.law.name for p in posteriors]
-    by_prior = [f"{name}, {changed}" if changed else name for name, changed in zip(by_law, priors, strict=True)]
-    by_noise = [f"{name}, {p.noise.name}" for name, p in zip(by_prior, posteriors, strict=True)]
-    by_place = [f"{i + 1}: {name}" for i, name in enumerate(by_noise)]
-    labels = next(names for names in (by_law, by_prior, by_noise, by_place) if len(set(names)) == len(names))
-    return dict(zip(labels, posteriors, strict=True))
-
-
-def _stacking(posteriors) -> pd.Series:
-    import arviz_stats
-
-    if len(posteriors) == 1:
-        return pd.Series(1.0, index=list(posteriors))
-    return arviz_stats.compare({k: arviz_loo(p) for k, p in posteriors.items()}, method="stacking", round_to="none")[
-        "weight"
-    ]
 
 
 def _warning(by_waic, by_loo, post):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-__all__ = ["LEVELS", "crps", "pit", "score"]
+from bayesscale.intervals import LEVELS, intervals
 
-LEVELS = (0.5, 0.8, 0.95)
+__all__ = ["crps", "pit", "score"]
 
 
 def crps(draws, truth) -> np.ndarray:
@@ -48,16 +48,14 @@ def score(draws, truth) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per target: ``truth``, ``median``, the interval's ends ``low50``, ``high50``, ... and whether it held
+        One row per target: ``truth``, ``median``, the intervals' ends ``low50``, ``high50``, ... and whether they held
         the truth ``in50``, ``in80``, ``in95``; ``width95`` relative to the truth; ``error``, (median - truth) / truth;
         ``crps`` and ``pit``.
     """
     truth = np.asarray(truth, float)
-    columns = {"truth": truth, "median": np.median(draws, axis=0)}
-    for level in LEVELS:
-        low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
-        mass = f"{100 * level:g}"
-        columns |= {f"low{mass}": low, f"high{mass}": high, f"in{mass}": (low <= truth) & (truth <= high)}
+    columns = {"truth": truth, **intervals(draws)}
+    for mass in (f"{100 * level:g}" for level in LEVELS):
+        columns[f"in{mass}"] = (columns[f"low{mass}"] <= truth) & (truth <= columns[f"high{mass}"])
     columns["width95"] = (columns["high95"] - columns["low95"]) / truth
     columns["error"] = columns["median"] / truth - 1.0
     return pd.DataFrame({**columns, "crps": crps(draws, truth), "pit": pit(draws, truth)})

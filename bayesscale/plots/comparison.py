@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 
 from bayesscale.elpd import waic
+from bayesscale.evaluate.rollouts import difference_error, log_scores
+from bayesscale.plots.bands import SERIES
 from bayesscale.plots.style import BLUE, GRAY, INK, ORANGE, explain, new_axes, quiet
 
 __all__ = ["comparison", "comparison_data"]
@@ -22,7 +24,8 @@ def comparison_data(compared) -> pd.DataFrame:
     -------
     DataFrame
         One row per law, the best by LOO first: ``loo_diff`` and ``loo_se``, ``waic_diff`` and ``waic_se`` (elpd minus
-        that of the first law, and the standard error of the difference over rows), ``weight`` (stacking).
+        that of the first law, and the standard error of the difference over rows), ``weight`` (stacking); with a
+        rollout ``rollout_diff`` and ``rollout_se``, over factors of two in compute.
     """
     laws = compared.table.index
     by_waic = pd.DataFrame({law: waic(compared.posteriors[law].log_likelihood).pointwise for law in laws})
@@ -34,11 +37,18 @@ def comparison_data(compared) -> pd.DataFrame:
         waic_se=np.sqrt(len(behind) * behind.var(ddof=1)),  # as the table's diff_se
         weight=compared.table["weight"],
     )
-    return pd.DataFrame(columns).rename_axis("law")
+    if compared.rollout is not None:
+        scores = log_scores(compared.rollout)
+        ahead = scores.sub(scores[laws[0]], axis=0)
+        columns |= dict(rollout_diff=ahead.sum(), rollout_se=difference_error(ahead))
+    return pd.DataFrame(columns, index=laws).rename_axis("law")
 
 
 def comparison(compared, *, ax=None):
-    """Draw each law's elpd below the best, by LOO and by WAIC, with standard errors; stacking weights on the right.
+    """Draw each law's elpd beside that of the best by LOO, with standard errors; stacking weights on the right.
+
+    By LOO, by WAIC and, if there is one, by rollout: a law right of zero by the rollout foretold the larger runs better
+    than the one that LOO prefers.
 
     Parameters
     ----------
@@ -56,15 +66,19 @@ def comparison(compared, *, ax=None):
     ax.grid(False, axis="y")
     ax.axvline(0, color=GRAY, linewidth=0.9)
     places = np.arange(len(table))
-    for score, shift, marker, color in (("loo", -0.11, "o", BLUE), ("waic", 0.11, "s", ORANGE)):
+    scores = {"loo": ("LOO", -0.11, "o", BLUE), "waic": ("WAIC", 0.11, "s", ORANGE)}
+    if "rollout_diff" in table:
+        scores |= {"loo": ("LOO", -0.2, "o", BLUE), "waic": ("WAIC", 0.0, "s", ORANGE)}
+        scores["rollout"] = ("rollout", 0.2, "D", SERIES[2])
+    for score, (said, shift, marker, color) in scores.items():
         behind, error = table[f"{score}_diff"], table[f"{score}_se"]
-        line = dict(color=color, markersize=5, capsize=3, linewidth=1.4, label=f"{score.upper()} ± se")
+        line = dict(color=color, markersize=5, capsize=3, linewidth=1.4, label=f"{said} ± se")
         ax.errorbar(behind, places + shift, xerr=error, fmt=marker, **line)
     ax.set_yticks(places, table.index)
     ax.set_ylim(len(table) - 0.5, -0.5)
     _write_beside(ax, 78, "LOO ± se", [f"{row.loo_diff:.1f} ± {row.loo_se:.1f}" for row in table.itertuples()])
     _write_beside(ax, 124, "weight", [f"{weight:.2f}" for weight in table["weight"]])
-    ax.set_xlabel("elpd minus that of the best law (higher is better)")
+    ax.set_xlabel("elpd minus that of the best law by LOO (higher is better)")
     explain(ax)
     return ax
 

@@ -1,5 +1,7 @@
 """WAIC and LOO against independent computations, and what a comparison says."""
 
+from dataclasses import replace
+
 import arviz as az
 import numpy as np
 import pytest
@@ -8,10 +10,17 @@ import bayesscale as bs
 from bayesscale.elpd import loo, waic
 from bayesscale.errors import LawError, RunsError
 
+pytestmark = pytest.mark.filterwarnings("ignore::bayesscale.errors.SamplingWarning")  # of short rollouts
+
 
 @pytest.fixture(scope="module")
 def comparison(ladder):
-    return bs.compare(ladder, ["chinchilla", "chinchilla_tied", "power(C)"])
+    return bs.compare(ladder, ["chinchilla", "chinchilla_tied", "power(C)"], rollout=False)
+
+
+@pytest.fixture(scope="module")
+def rolled(ladder, short):
+    return bs.compare(ladder, ["chinchilla", "power(C)"], **short)
 
 
 def test_waic_row_by_row(fitted):
@@ -88,15 +97,59 @@ def test_it_speaks(comparison):
     assert "<table" in comparison._repr_html_()
 
 
+def test_elpd_rollout_is_that_of_the_backtest(rolled, ladder, short):
+    table = bs.backtest(ladder, ["chinchilla", "power(C)"], **short).table
+    of_rows = table.groupby(["law", "row"])["log_score"].mean()
+    for law in ("chinchilla", "power(C)"):
+        assert rolled.table.loc[law, "elpd_rollout"] == pytest.approx(of_rows[law].sum())
+    best = rolled.table["elpd_rollout"].idxmax()
+    other = next(law for law in rolled.table.index if law != best)
+    difference = of_rows[other] - of_rows[best]
+    assert rolled.table.loc[best, "diff_rollout"] == 0
+    assert rolled.table.loc[other, "diff_rollout"] == pytest.approx(difference.sum())
+    C = ladder.column("C")[difference.index]
+    of_bands = difference.groupby(np.floor(np.round(np.log2(C / C.min()), 6))).sum()
+    assert rolled.table.loc[other, "diff_rollout_se"] == pytest.approx(np.sqrt(len(of_bands)) * of_bands.std(ddof=1))
+
+
+def test_fits_are_fitted_again_as_they_were(rolled, pair):
+    assert "elpd_rollout" not in bs.compare(pair).table
+    again = bs.compare(pair, rollout=True)
+    np.testing.assert_allclose(again.table["elpd_rollout"], rolled.table["elpd_rollout"][again.table.index])
+    assert "no rollout" in repr(bs.compare(pair))
+
+
+def test_it_says_when_loo_and_rollout_disagree(rolled):
+    by_loo, other = rolled.table.index
+    table = rolled.table.assign(elpd_rollout=[0.0, 9.0], diff_rollout=[-9.0, 0.0], diff_rollout_se=[2.0, 0.0])
+    (said,) = (note for note in replace(rolled, table=table).notes if "disagree" in note)
+    assert f"LOO prefers {by_loo}" in said
+    assert f"{other} foretells the larger ones better, by 9.0 +- 2.0" in said
+    assert "chance" not in said
+    (said,) = (n for n in replace(rolled, table=table.assign(diff_rollout_se=8.0)).notes if "disagree" in n)
+    assert "no more than chance" in said
+    agree = table.assign(elpd_rollout=[9.0, 0.0], diff_rollout=[0.0, -9.0])
+    assert any("the rollout agrees" in note for note in replace(rolled, table=agree).notes)
+
+
+def test_a_table_too_small_for_a_rollout_says_so(ladder, short):
+    small = ladder.select(slice(0, 8))
+    found = bs.compare(small, ["power(C)"], **short)
+    assert found.rollout is None
+    assert any("no rollout: no cutoff of C leaves 8 rows" in note for note in found.notes)
+    with pytest.raises(RunsError, match="no cutoff of C"):
+        bs.compare(small, ["power(C)"], rollout=True, **short)
+
+
 def test_posteriors_of_one_law_are_named_apart(ladder, fitted):
-    normal = bs.fit("chinchilla", ladder, noise="normal")
+    normal = bs.fit("chinchilla", ladder, noise="normal", discrepancy=bool(fitted.discrepancy))
     assert set(bs.compare([fitted, normal]).table.index) == {"chinchilla, student-t", "chinchilla, normal"}
     assert set(bs.compare(dict(a=fitted, b=normal)).table.index) == {"a", "b"}
 
 
 def test_laws_of_one_name_are_named_by_their_priors(ladder):
     narrow = bs.models.pure_power("C").with_priors(alpha=bs.law.prior.exponent(0.1, spread=0.1))
-    found = bs.compare(ladder, ["pure_power(C)", narrow])
+    found = bs.compare(ladder, ["pure_power(C)", narrow], rollout=False)
     assert set(found.table.index) == {"pure_power(C)", "pure_power(C), alpha ~ LogNormal(log 0.1, 0.1)"}
 
 
@@ -110,7 +163,7 @@ def test_warnings_in_words(ladder):
     table = ladder.table
     table.loc[15, "loss"] *= 1.2
     spoiled = bs.read_runs(table)
-    found = bs.compare(spoiled, ["chinchilla"], noise="normal")
+    found = bs.compare(spoiled, ["chinchilla"], noise="normal", rollout=False)
     assert "row 15" in found.table["warning"].iloc[0]
     assert "go by LOO" in found.table["warning"].iloc[0]
 
@@ -121,3 +174,9 @@ def test_refuses_different_tables(ladder, fitted):
         bs.compare([fitted, other])
     with pytest.raises(RunsError, match="nothing to compare"):
         bs.compare(ladder)
+
+
+def test_tables_that_take_long_are_rolled_out_on_request(ladder, short):
+    runs = bs.read_runs(ladder.table.assign(run=["a", "a", *map(str, range(14))]))
+    found = bs.compare(runs, ["power(C)"], **short)
+    assert any("take long to fit: ask for it" in note for note in found.notes)
