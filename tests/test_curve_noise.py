@@ -12,7 +12,7 @@ from bayesscale.errors import LawError, RunsError
 from bayesscale.inference import log_densities, rows_of
 from bayesscale.models import pure_power
 
-SHORT = dict(chains=2, draws=500)
+SHORT = dict(chains=2, draws=500, discrepancy=False)
 LAW = dict(A=8.0, alpha=0.1)
 
 
@@ -92,7 +92,7 @@ def test_rows_that_fill_the_shape_do_nothing(post):
 
 def test_scale_and_length_are_recovered():
     rng = np.random.default_rng(2)
-    post = bs.fit("pure_power(S)", curves(rng, runs=16, rows=24, sigma=5e-4), noise="curve")
+    post = bs.fit("pure_power(S)", curves(rng, runs=16, rows=24, sigma=5e-4), noise="curve", discrepancy=False)
     assert post.settings["trouble"] == ""
     for name, truth in (("sigma", 5e-4), ("sigma_run", 0.01), ("length", 1.5), ("alpha", LAW["alpha"])):
         low, high = np.quantile(post.draws[name], [0.005, 0.995])
@@ -202,14 +202,14 @@ def test_intervals_hold_where_curves_are_cut(simulations):
 
 def test_what_it_needs_is_said(ladder):
     with pytest.raises(RunsError, match="rows that share a run: a column run"):
-        bs.fit("chinchilla", ladder, noise="curve")
+        bs.fit("chinchilla", ladder, noise="curve", discrepancy=False)
     with pytest.raises(RunsError, match="rows that share a run"):
         bs.prior_predictive("chinchilla", ladder, noise="curve")
     both = bs.read_runs(ladder.table.assign(run=np.repeat(np.arange(4), 4))[["run", "N", "loss"]])
     with pytest.raises(RunsError, match="a column S, D or C"):
-        bs.fit("power(N)", both, noise="curve")
+        bs.fit("power(N)", both, noise="curve", discrepancy=False)
     with pytest.raises(LawError, match="there are student-t, normal, laplace, curve"):
-        bs.fit("chinchilla", ladder, noise="curves")
+        bs.fit("chinchilla", ladder, noise="curves", discrepancy=False)
 
 
 def test_prior_predictive_of_curves_is_smooth(post):

@@ -31,7 +31,7 @@ def closed_figures():
 
 @pytest.fixture(scope="session")
 def posts(ladder, fitted):
-    return {"chinchilla": fitted, **{name: bs.fit(name, ladder) for name in LAWS[1:]}}
+    return {"chinchilla": fitted, **{name: bs.fit(name, ladder, discrepancy=False) for name in LAWS[1:]}}
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +51,7 @@ def with_batch(ladder):
         return value_at_center() * (N / N.center) ** -alpha * (D / D.center) ** -alpha * (B / B.center) ** -gamma
 
     table = ladder.table.assign(B=np.geomspace(2.0**18, 2.0**22, len(ladder)))
-    return bs.fit(plot_test_batch_law, table)
+    return bs.fit(plot_test_batch_law, table, discrepancy=False)
 
 
 @pytest.fixture(scope="session")
@@ -155,7 +155,7 @@ def test_forecast_against_what_the_law_does_not_know(posts, post):
 
 
 def test_tokens_per_parameter_must_come_from_somewhere(ladder):
-    bare = bs.fit("power(N)", bs.read_runs(ladder.table[["N", "loss"]]))
+    bare = bs.fit("power(N)", bs.read_runs(ladder.table[["N", "loss"]]), discrepancy=False)
     assert "C" not in plots.forecast_data(bare, n=3)
     with pytest.raises(LawError, match="tokens_per_parameter="):
         path(bare, "C", [1e20])
@@ -189,7 +189,7 @@ def test_the_noise_band_is_the_posterior_predictive_one(post):
 
 def test_a_known_measurement_error_widens_the_band_of_its_row(ladder):
     error = np.where(np.arange(len(ladder)) == 3, 0.3, 0.0)
-    post = bs.fit("power(C)", ladder.table.assign(loss_error=error))
+    post = bs.fit("power(C)", ladder.table.assign(loss_error=error), discrepancy=False)
     width = plots.residuals_data(post).eval("high95 - low95")
     assert width[3] > 2 * width.drop(3).max()
 
@@ -197,7 +197,7 @@ def test_a_known_measurement_error_widens_the_band_of_its_row(ladder):
 def test_outliers_are_named_by_their_row(ladder):
     table = ladder.table.set_axis([f"run-{i}" for i in range(len(ladder))])
     table.loc["run-5", "loss"] *= 1.5
-    post = bs.fit("power(C)", table)
+    post = bs.fit("power(C)", table, discrepancy=False)
     data = plots.residuals_data(post)
     assert data.index[data["outside"]].tolist() == ["run-5"]
     (ax,) = plots.residuals(post, against="C")

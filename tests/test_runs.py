@@ -509,5 +509,5 @@ def test_the_sampler_has_the_same_defaults_on_the_command_line():
     assert ours == {name: there[name] for name in ours}
     said = " ".join(options.Sampling.__doc__.split())
     usual, curved, few = inference.run.WARMUP, inference.run.WARMUP_CURVED, inference.run.FEW_ROWS
-    assert f"[default: {usual}, or {curved} for at most {few} rows or rows that share runs]" in said
+    assert f"[default: {curved}, or {usual} without a discrepancy for more than {few} rows that share no runs]" in said
     assert f"at {inference.run.TARGET_ACCEPT_SECOND} with five times the warm-up" in said

@@ -21,7 +21,7 @@ from bayesscale.law import Law, sample, split_at_center
 from bayesscale.noise import Laplace, Normal
 from bayesscale.runs import Runs
 
-SHORT = dict(chains=2, draws=100, second_try=False)
+SHORT = dict(chains=2, draws=100, second_try=False, discrepancy=False)
 pytestmark = pytest.mark.filterwarnings("ignore::bayesscale.errors.SamplingWarning")
 
 

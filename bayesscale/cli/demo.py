@@ -83,8 +83,8 @@ def _forecast(post, truth) -> None:
     held = int(((low < true) & (true < high)).sum())
     show.text(
         f"The 95% interval holds the truth at {held} of {len(true)} targets (compute: times the largest run fitted). "
-        "It is conditional on the law being right, as it is here by construction. Real runs bend away from any law; "
-        "how far is not yet part of the interval (a later version models it), so trust it less the further you go."
+        "The law is right here by construction. Real runs bend away from any law: how far they may is part of the "
+        "interval, and grows with the distance."
     )
 
 

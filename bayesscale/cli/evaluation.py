@@ -59,7 +59,7 @@ def backtest(
     --------
     bayesscale backtest runs.csv
     bayesscale backtest runs.csv --laws chinchilla skaling --average equal
-    bayesscale backtest runs.csv --discrepancy --cutoffs 1e20 1e21 --out tests.csv
+    bayesscale backtest runs.csv --no-discrepancy --cutoffs 1e20 1e21 --out tests.csv
     """
     out = out and output_file(out, ".csv")
     # Slips are found before JAX is started.

@@ -136,8 +136,8 @@ def predict(
 ):
     """Forecast from a saved posterior.
 
-    The interval holds if the law does, unless the posterior was fitted with --discrepancy, which lets the truth bend
-    away from the law beyond the data.
+    How far the truth may bend away from the law is part of the interval, unless the posterior was fitted with
+    --no-discrepancy: then it holds if the law does.
 
     Parameters
     ----------

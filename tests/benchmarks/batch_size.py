@@ -131,7 +131,7 @@ def cell_optima(runs, post):
     cells = [cell.drop(columns="run") for _, cell in near(runs).groupby("run", sort=False)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # one N and one D in each table: as meant
-        posts = bs.fit_many(shaped_like(post), cells, chains=2, draws=500)
+        posts = bs.fit_many(shaped_like(post), cells, chains=2, draws=500, discrepancy=False)
     rows = []
     for cell, post in zip(cells, posts, strict=True):
         N, D = cell[["N", "D"]].iloc[0]
@@ -177,7 +177,7 @@ def bagged(runs, repeats=24, seed=0):
         tables.append(near(runs).assign(weight=lambda t, w=weights: t["run"].map(w)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # few draws of each: only all together count
-        posts = bs.fit_many("batch_lr_power", tables, chains=2, draws=250, second_try=False)
+        posts = bs.fit_many("batch_lr_power", tables, chains=2, draws=250, second_try=False, discrepancy=False)
     rough = sum(bool(p.settings["trouble"]) for p in posts)
     print(f"  ({rough} of {repeats} bootstrap fits, of 500 draws each, would be refused on their own)")
     return {k: np.concatenate([p.flat_draws[k] for p in posts]) for k in posts[0].law.constants}
@@ -189,7 +189,9 @@ def bagged(runs, repeats=24, seed=0):
 def compare_laws(best):
     print(f"\n1. {len(best)} best rates: which law predicts best?")
     comparison = bs.compare(
-        best, ["three_term", "batch_power", chinchilla_batch_of_loss, "chinchilla_batch", "chinchilla"]
+        best,
+        ["three_term", "batch_power", chinchilla_batch_of_loss, "chinchilla_batch", "chinchilla"],
+        discrepancy=False,
     )
     print(comparison)
     for name, post in comparison.posteriors.items():
@@ -214,14 +216,14 @@ def exponents(runs, fits):
             if not shared and excess != NEAR:
                 continue
             table = near(runs, excess) if shared else near(runs, excess).drop(columns="run")
-            post = surfaces[excess, shared] = bs.fit("batch_lr_power", table)
+            post = surfaces[excess, shared] = bs.fit("batch_lr_power", table, discrepancy=False)
             print(
                 f"  surface within {100 * excess:g} %, {len(table)} runs, effects of cells: {shared}; {quality(post)}"
             )
             print(
                 "    " + ", ".join(f"{k} {quantiles(post.flat_draws[k])}" for k in ("B_D", "B_N", "lr_N", "lr_D", "k"))
             )
-    local = bs.fit("batch_power", best_rates(near(runs)))
+    local = bs.fit("batch_power", best_rates(near(runs)), discrepancy=False)
     print(
         "  batch_power, best rates within 2 %: "
         + ", ".join(f"{k} {quantiles(local.flat_draws[k])}" for k in ("B_D", "B_N"))
@@ -273,8 +275,8 @@ def backtest(runs, cells):
     small, large = runs[runs["D"] <= 1.2e10], cells[cells["D"] >= 2e10]
     few = cells[cells["D"] <= 1.2e10]
     print(f"  cells of D >= 2e10 from the {len(few)} of D <= 1.2e10: log(found / forecast), (over its sd)")
-    fits = {law: bs.fit(law, best_rates(small)) for law in ("three_term", "batch_power")}
-    surface, bag = bs.fit("batch_lr_power", near(small)), bagged(small)
+    fits = {law: bs.fit(law, best_rates(small), discrepancy=False) for law in ("three_term", "batch_power")}
+    surface, bag = bs.fit("batch_lr_power", near(small), discrepancy=False), bagged(small)
     for name in ("B", "lr"):
         for cell in large.itertuples():
             found, error = getattr(cell, name), getattr(cell, f"{name}_se")
@@ -304,7 +306,9 @@ def cost(runs, best):
 def hyperbolas(frame, steps="steps_used_in_fit"):
     """Fit S = S_min + E_min / B to each size; return the posteriors by model."""
     tables = dict(iter(frame.groupby("model", sort=False)))
-    found = bs.fit_many("steps_examples", [{"B": t["batch_tokens"], "S": t[steps]} for t in tables.values()])
+    found = bs.fit_many(
+        "steps_examples", [{"B": t["batch_tokens"], "S": t[steps]} for t in tables.values()], discrepancy=False
+    )
     return dict(zip(tables, found, strict=True))
 
 

@@ -97,9 +97,9 @@ def recovery():
     for name, constants in laws.items():
         x = {c: dict(N=N, D=D, S=S)[c] for c in named(name).columns}
         loss = named(name).evaluate(constants, **x) + NOISE * rng.standard_normal(64)
-        rows += _beside(bs.fit(name, dict(x, loss=loss)), constants)
+        rows += _beside(bs.fit(name, dict(x, loss=loss), discrepancy=False), constants)
     at = np.linspace(2.4, 5.0, 15)
-    rows += _beside(bs.fit(critical_batch, measured_batches(rng, at)), BATCH)
+    rows += _beside(bs.fit(critical_batch, measured_batches(rng, at), discrepancy=False), BATCH)
     return pd.DataFrame(rows).set_index(["law", "constant"])
 
 
@@ -175,7 +175,7 @@ def two_ways():
     steps = np.concatenate([np.geomspace(300, 3e3, 9)[:-1], np.geomspace(3e3, 2.5e5, 16)])
     warm = steps >= 3e3
     rngs = [np.random.default_rng(i) for i in range(TABLES)]
-    batches = bs.fit_many(critical_batch, [measured_batches(rng, loss_at) for rng in rngs])
+    batches = bs.fit_many(critical_batch, [measured_batches(rng, loss_at) for rng in rngs], discrepancy=False)
     tables, direct = [], {}
     for rng, batch in zip(rngs, batches, strict=True):
         N, S, loss = training_curves(rng, sizes, steps)
@@ -191,11 +191,13 @@ def two_ways():
         for way, (budgets, best) in found.items():
             for name, values in best.items():
                 direct.setdefault(way, {}).setdefault(name, []).append(dict(C=budgets, best=values))
-    curves = bs.fit_many("kaplan_ns(N, S_min)", tables)
+    curves = bs.fit_many("kaplan_ns(N, S_min)", tables, discrepancy=False)
     ways = {"derived": [exponents(paired(*both)) for both in zip(curves, batches, strict=True)]}
     for way, by_name in direct.items():
         # Normal noise, that is least squares: a Student-t trusts whichever few points lie on one line.
-        fits = {name: bs.fit_many(along_compute, each, noise="normal") for name, each in by_name.items()}
+        fits = {
+            name: bs.fit_many(along_compute, each, noise="normal", discrepancy=False) for name, each in by_name.items()
+        }
         ways[way] = [{k: fits[k][i].flat_draws["p"] for k in fits} for i in range(TABLES)]
     return ways
 
@@ -229,7 +231,11 @@ def main():
     print(f"\nRecovery, one table each, noise {NOISE} nats (10 % for B_crit):\n{recovery().to_string(**show)}")
     rng, sizes, tokens = np.random.default_rng(1), np.geomspace(1e6, 1.5e9, 8), np.geomspace(2.2e7, 2.3e10, 8)
     N, D = (x.ravel() for x in np.meshgrid(sizes, tokens))
-    post = bs.fit(kaplan_nd, dict(N=N, D=D, loss=kaplan_nd.evaluate(TABLE_2, N=N, D=D) + NOISE * rng.normal(size=64)))
+    post = bs.fit(
+        kaplan_nd,
+        dict(N=N, D=D, loss=kaplan_nd.evaluate(TABLE_2, N=N, D=D) + NOISE * rng.normal(size=64)),
+        discrepancy=False,
+    )
     print("\nA model 8 times larger needs this many times the data (Table 2: 4.64, the paper says 5):")
     print(intervals({"growth": data_growth(post, 8)}, level=(0.5, 0.9, 0.95)).to_string(**show))
     print(f"\nExponents of the frontier in two ways: the first of {TABLES} tables, then all of them:")

@@ -127,7 +127,9 @@ def fitted(runs, law, how, noise):
     posts = {}
     for names in (tied, [k for k in tables if k not in tied]):
         if names:
-            posts |= dict(zip(names, bs.fit_many(law, [tables[k] for k in names], noise=noise), strict=True))
+            posts |= dict(
+                zip(names, bs.fit_many(law, [tables[k] for k in names], noise=noise, discrepancy=False), strict=True)
+            )
     return {k: posts[k] for k in tables}
 
 

@@ -205,7 +205,7 @@ def main():
     print("\n2. The posterior: median [95% interval]")
     posts, table = {}, {}
     for name, (law_, some, noise) in variants(rows, every).items():
-        posts[name] = bs.fit(law_, some[["N", "D", "U", "loss"]].reset_index(drop=True), noise=noise)
+        posts[name] = bs.fit(law_, some[["N", "D", "U", "loss"]].reset_index(drop=True), noise=noise, discrepancy=False)
         table[name] = said(posts[name])
     print(pd.DataFrame(table).T.to_string())
     print("\n" + str(posts["as theirs: base held, Laplace"].check()))

@@ -108,7 +108,9 @@ def forecasts(schedules):
         for name, noise in NOISES.items():
             alone = name == "independent rows"
             tables = [bs.read_runs(seen.drop(columns="run") if alone else seen) for *_, seen, _ in asked]
-            for (*where, _, later), post in zip(asked, bs.fit_many(law, tables, noise=noise), strict=True):
+            for (*where, _, later), post in zip(
+                asked, bs.fit_many(law, tables, noise=noise, discrepancy=False), strict=True
+            ):
                 forecast = post.predict(later[["run", "N", "S"]])
                 found = later.assign(law=law, noise=name, schedule=where[0], steps=where[1], fraction=where[2])
                 found["end"] = ~found.duplicated("run", keep="last")
@@ -200,7 +202,7 @@ def porian():
         chosen["run"] = "N=" + chosen["N"].map("{:.0f}".format)
         for name, noise in NOISES.items():
             seen = chosen.drop(columns="run") if name == "independent rows" else chosen
-            post = bs.fit("kaplan_ns(N, D)", seen, noise=noise)
+            post = bs.fit("kaplan_ns(N, D)", seen, noise=noise, discrepancy=False)
             d = post.flat_draws
             d["N_opt"] = d["alpha_S"] / (d["alpha_N"] + d["alpha_S"])
             tails = {k: np.quantile(d[k], [0.05, 0.5, 0.95]) for k in ("alpha_N", "alpha_S", "N_opt")}

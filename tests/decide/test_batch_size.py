@@ -18,7 +18,7 @@ def sweep():
     B = np.tile(2.0 ** np.arange(15, 25), 12)
     loss = three_term.evaluate(TRUE, N=N, S=D / B, B=B)
     loss = loss * np.exp(0.003 * np.random.default_rng(0).standard_normal(len(N)))
-    return bs.fit("three_term", dict(N=N, D=D, B=B, loss=loss))
+    return bs.fit("three_term", dict(N=N, D=D, B=B, loss=loss), discrepancy=False)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,9 @@ def steps():
     """Return the hyperbola fitted to simulated steps at nine batch sizes."""
     B = 2.0 ** np.arange(15, 24)
     S = steps_examples.evaluate(dict(S_min=1500.0, E_min=2e9), B=B)
-    return bs.fit("steps_examples", dict(B=B, S=S * np.exp(0.05 * np.random.default_rng(1).standard_normal(9))))
+    return bs.fit(
+        "steps_examples", dict(B=B, S=S * np.exp(0.05 * np.random.default_rng(1).standard_normal(9))), discrepancy=False
+    )
 
 
 def test_best_batch_of_each_draw_is_the_closed_form(sweep):

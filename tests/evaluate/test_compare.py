@@ -15,7 +15,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::bayesscale.errors.SamplingWarni
 
 @pytest.fixture(scope="module")
 def comparison(ladder):
-    return bs.compare(ladder, ["chinchilla", "chinchilla_tied", "power(C)"], rollout=False)
+    return bs.compare(ladder, ["chinchilla", "chinchilla_tied", "power(C)"], rollout=False, discrepancy=False)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_loo_is_arviz(fitted):
 def test_loo_is_what_refitting_without_the_row_gives(ladder, fitted):
     """Exact leave-one-out of three rows, by refitting."""
     ours = loo(fitted)
-    full = [bs.fit("chinchilla", ladder.select(np.arange(16) != i), seed=i) for i in (3, 9)]
+    full = [bs.fit("chinchilla", ladder.select(np.arange(16) != i), seed=i, discrepancy=False) for i in (3, 9)]
     for i, post in zip((3, 9), full, strict=True):
         d = post.flat_draws
         from scipy import stats
@@ -149,13 +149,13 @@ def test_posteriors_of_one_law_are_named_apart(ladder, fitted):
 
 def test_laws_of_one_name_are_named_by_their_priors(ladder):
     narrow = bs.models.pure_power("C").with_priors(alpha=bs.law.prior.exponent(0.1, spread=0.1))
-    found = bs.compare(ladder, ["pure_power(C)", narrow], rollout=False)
+    found = bs.compare(ladder, ["pure_power(C)", narrow], rollout=False, discrepancy=False)
     assert set(found.table.index) == {"pure_power(C)", "pure_power(C), alpha ~ LogNormal(log 0.1, 0.1)"}
 
 
 def test_fits_are_compared_as_they_are(fitted):
     with pytest.raises(LawError, match="as they are"):
-        bs.compare([fitted], ["power(C)"])
+        bs.compare([fitted], ["power(C)"], discrepancy=False)
 
 
 def test_warnings_in_words(ladder):
@@ -163,13 +163,13 @@ def test_warnings_in_words(ladder):
     table = ladder.table
     table.loc[15, "loss"] *= 1.2
     spoiled = bs.read_runs(table)
-    found = bs.compare(spoiled, ["chinchilla"], noise="normal", rollout=False)
+    found = bs.compare(spoiled, ["chinchilla"], noise="normal", rollout=False, discrepancy=False)
     assert "row 15" in found.table["warning"].iloc[0]
     assert "go by LOO" in found.table["warning"].iloc[0]
 
 
 def test_refuses_different_tables(ladder, fitted):
-    other = bs.fit("chinchilla", ladder.select(slice(0, 14)))
+    other = bs.fit("chinchilla", ladder.select(slice(0, 14)), discrepancy=False)
     with pytest.raises(RunsError, match="different tables"):
         bs.compare([fitted, other])
     with pytest.raises(RunsError, match="nothing to compare"):

@@ -21,7 +21,7 @@ from bayesscale.models import chinchilla
 from bayesscale.noise import StudentT
 
 # Short chains: what is tested is how they are made. Their warnings about few draws are expected.
-SHORT = dict(chains=2, draws=100, warmup=150, second_try=False)
+SHORT = dict(chains=2, draws=100, warmup=150, second_try=False, discrepancy=False)
 pytestmark = pytest.mark.filterwarnings("ignore::bayesscale.errors.SamplingWarning")
 
 
@@ -93,13 +93,13 @@ def test_users_jax_is_left_as_it_was(ladder):
 
 
 def test_float32_agrees_within_its_precision(fitted, ladder):
-    post = bs.fit("chinchilla", ladder, precision="float32")
+    post = bs.fit("chinchilla", ladder, precision="float32", discrepancy=False)
     assert post.draws["alpha"].dtype == np.float32
     for name in ("E", "alpha", "beta"):
         sd = fitted.draws[name].std()
         assert abs(np.mean(post.draws[name]) - fitted.draws[name].mean()) < 0.2 * sd
     with pytest.raises(LawError, match="precision"):
-        bs.fit("chinchilla", ladder, precision="float16")
+        bs.fit("chinchilla", ladder, precision="float16", discrepancy=False)
 
 
 def test_vectorized_chains_agree_with_sequential_ones(ladder, monkeypatch):
@@ -118,14 +118,14 @@ def test_vectorized_chains_agree_with_sequential_ones(ladder, monkeypatch):
 
 
 def test_trouble_is_said(ladder):
-    post = bs.fit("chinchilla", ladder, chains=2, draws=20, warmup=5, second_try=False)
+    post = bs.fit("chinchilla", ladder, chains=2, draws=20, warmup=5, second_try=False, discrepancy=False)
     assert post.settings["trouble"]
     assert "not to be trusted" in repr(post)
     assert post.check().status != "PASS"
 
 
 def test_second_try_is_more_careful_and_says_so(ladder):
-    post = bs.fit("chinchilla", ladder, chains=2, draws=200, warmup=3)
+    post = bs.fit("chinchilla", ladder, chains=2, draws=200, warmup=3, discrepancy=False)
     assert post.settings["first_try"]
     assert post.settings["warmup"] == 15
     assert post.settings["target_accept"] == 0.98
@@ -169,7 +169,7 @@ def test_a_second_mode_is_not_silent():
     loss = loss * np.exp(0.0003 * np.random.default_rng(0).normal(size=32))
     with pytest.warns(RunsWarning, match="tokens per parameter"):
         runs = bs.read_runs(dict(N=N, D=20 * N, loss=loss))
-    post = bs.fit(Law(law, ("N", "D"), "loss"), runs, second_try=False)
+    post = bs.fit(Law(law, ("N", "D"), "loss"), runs, second_try=False, discrepancy=False)
     found = np.sign(post.draws["alpha"] - post.draws["beta"]).mean(axis=1)
     assert found.min() < -0.9
     assert found.max() > 0.9
@@ -232,9 +232,9 @@ def test_fewer_rows_than_parameters_is_allowed_with_a_warning(ladder):
 
 def test_what_the_law_takes_must_be_there(ladder):
     with pytest.raises(LawError, match=r'say which column, as in "power\(C\)"'):
-        bs.fit("power", ladder)
+        bs.fit("power", ladder, discrepancy=False)
     with pytest.raises(RunsError, match="no column 'lr'"):
-        bs.fit("power(lr)", ladder)
+        bs.fit("power(lr)", ladder, discrepancy=False)
 
 
 def test_compiled_programs_are_kept_where_asked(ladder, tmp_path):

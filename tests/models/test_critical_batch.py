@@ -53,7 +53,7 @@ def test_recovery_from_scattered_batches(rows):
     loss = np.linspace(2.4, 5.0, rows)
     scatter = 0.3 * np.random.default_rng(1).standard_normal(rows)
     measured = critical_batch.evaluate(KAPLAN, loss=loss) * np.exp(scatter)
-    post = bs.fit(critical_batch, dict(N=np.geomspace(1e6, 1e9, rows), loss=loss, B_crit=measured))
+    post = bs.fit(critical_batch, dict(N=np.geomspace(1e6, 1e9, rows), loss=loss, B_crit=measured), discrepancy=False)
     assert not post.settings["trouble"] and "first_try" not in post.settings
     for constant, true in dict(KAPLAN, sigma=0.3).items():
         low, high = np.quantile(post.draws[constant], [0.005, 0.995])
@@ -65,13 +65,13 @@ def test_the_prior_of_the_level_does_not_decide():
     measured = 1e6 * np.exp(0.5 * np.array([-1.0, 0.9, 0.1]))
     table = dict(N=[1e8, 1e9, 1e10], loss=[3.6, 3.0, 2.5], B_crit=measured, B_crit_error=0.5 * measured)
     with pytest.warns(bs.errors.RunsWarning, match="3 rows for 4 parameters"):
-        post = bs.fit(critical_batch, table)
+        post = bs.fit(critical_batch, table, discrepancy=False)
     assert np.log(post.draws["level"]).std() > 0.95 * 0.5 / np.sqrt(3)
 
 
 def test_batches_measured_by_zhang():
     """Steeper than Kaplan's: about 1.17e10 L^-7.5, alpha_B = .133, by least squares."""
-    post = bs.fit(critical_batch, ZHANG)
+    post = bs.fit(critical_batch, ZHANG, discrepancy=False)
     assert not post.settings["trouble"]
     assert np.median(post.draws["alpha_B"]) == pytest.approx(0.133, abs=0.01)
     low, high = np.quantile(post.draws["alpha_B"], [0.025, 0.975])

@@ -29,7 +29,7 @@ def fitted():
     sizes, tokens = (x.ravel() for x in np.meshgrid(np.geomspace(1e6, 1.5e9, 8), np.geomspace(2.2e7, 2.3e10, 8)))
     noise = 0.02 * np.random.default_rng(0).standard_normal(sizes.size)
     loss = kaplan_nd.evaluate(TABLE_2, N=sizes, D=tokens) + noise
-    return bs.fit(kaplan_nd, dict(N=sizes, D=tokens, loss=loss))
+    return bs.fit(kaplan_nd, dict(N=sizes, D=tokens, loss=loss), discrepancy=False)
 
 
 def test_penalty_is_that_of_the_law():
@@ -104,7 +104,12 @@ def test_from_a_posterior(fitted):
 def test_pairing_takes_a_shared_constant_from_the_first(fitted):
     sizes, steps = (x.ravel() for x in np.meshgrid(np.geomspace(1e6, 1.5e9, 4), np.geomspace(3e3, 2.5e5, 5)))
     loss = kaplan_ns.evaluate(TABLE_3, N=sizes, S=steps)
-    curves = bs.fit(kaplan_ns, dict(N=sizes, S=steps, loss=loss * np.exp(0.005 * np.sin(7 * np.arange(20)))), chains=2)
+    curves = bs.fit(
+        kaplan_ns,
+        dict(N=sizes, S=steps, loss=loss * np.exp(0.005 * np.sin(7 * np.arange(20)))),
+        chains=2,
+        discrepancy=False,
+    )
     joined = paired(fitted, curves)
     assert set(joined) == {"N_c", "D_c", "alpha_N", "alpha_D", "S_c", "alpha_S"}
     assert {len(x) for x in joined.values()} == {2000}  # of 4000 and 2000

@@ -88,7 +88,7 @@ def simulated(law, seed):
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
 def test_recovers_the_optimum(law):
-    post = bs.fit(law, simulated(law, seed=3))
+    post = bs.fit(law, simulated(law, seed=3), discrepancy=False)
     for name, value in LAWS[law].items():
         low, high = np.quantile(post.draws[name], [0.005, 0.995])
         assert low < value < high, name
@@ -104,7 +104,7 @@ def test_step_law_surface(real_data, benchmark):
     runs = benchmark.sweep(pd.read_csv(real_data("steplaw/dense.csv")))
     near = benchmark.near(runs)
     assert (runs["run"].nunique(), len(near)) == (11, 552)
-    post = bs.fit("batch_lr_power", near)
+    post = bs.fit("batch_lr_power", near, discrepancy=False)
     assert not post.settings["trouble"]
     assert post.stats["diverging"].sum() == 0
     assert post.summary()["rhat"].max() <= 1.01

@@ -20,7 +20,7 @@ def sweep():
     terms = dict(E=1.8, A=400.0, alpha=0.35, F=9.0, b=0.3, G=20.0, c=0.25)
     loss = three_term.evaluate(terms, N=N, S=D / B, B=B)
     loss = loss * np.exp(0.003 * np.random.default_rng(0).standard_normal(len(N)))
-    return bs.fit("three_term", dict(N=N, D=D, B=B, loss=loss))
+    return bs.fit("three_term", dict(N=N, D=D, B=B, loss=loss), discrepancy=False)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def surface():
     constants |= dict(lr_0=6.0, lr_N=-0.7, lr_D=0.25, p=0.6, q=0.12, k=0.5)
     loss = bs.models.batch_lr_power.evaluate(constants, N=N, D=D, B=B, lr=lr)
     loss = loss * np.exp(0.002 * np.random.default_rng(1).standard_normal(len(N)))
-    return bs.fit("batch_lr_power", dict(N=N, D=D, B=B, lr=lr, loss=loss))
+    return bs.fit("batch_lr_power", dict(N=N, D=D, B=B, lr=lr, loss=loss), discrepancy=False)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,9 @@ def steps():
     B = 2.0 ** np.arange(15, 24)
     scatter = np.exp(0.05 * np.random.default_rng(1).standard_normal((2, 9)))
     true = [steps_examples.evaluate(dict(S_min=1500.0 * k, E_min=2e9 * k**2), B=B) for k in (1, 2)]
-    posts = bs.fit_many("steps_examples", [{"B": B, "S": S * e} for S, e in zip(true, scatter, strict=True)])
+    posts = bs.fit_many(
+        "steps_examples", [{"B": B, "S": S * e} for S, e in zip(true, scatter, strict=True)], discrepancy=False
+    )
     return dict(zip("ab", posts, strict=True))
 
 

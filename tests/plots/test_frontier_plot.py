@@ -14,7 +14,7 @@ WHATS = ("N", "D", "tokens_per_parameter", "loss")
 
 @pytest.fixture(scope="module")
 def tied(ladder):
-    return bs.fit("chinchilla_tied", ladder)
+    return bs.fit("chinchilla_tied", ladder, discrepancy=False)
 
 
 def said(ax):
@@ -102,4 +102,4 @@ def test_refusals(fitted, ladder):
     with pytest.raises(LawError, match="no posterior"):
         plots.frontier({})
     with pytest.raises(LawError, match="needs a law in N and D"):
-        plots.frontier(bs.fit("power(C)", ladder))
+        plots.frontier(bs.fit("power(C)", ladder, discrepancy=False))
