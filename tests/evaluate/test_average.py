@@ -161,3 +161,14 @@ def test_refusals(pair, ladder, short):
         bs.average(pair, "rollout", cutoffs=(0.1,))
     with pytest.raises(RunsError, match="needs D"):
         bs.average(pair, "equal").predict(N="70B")
+
+
+def test_decisions_and_parts_take_an_average_as_one_posterior(fitted):
+    """The mixture of a fit with itself decides as the fit does, and no part of its interval is the choice of law."""
+    twice = bs.average({"one": fitted, "other": fitted}, weights={"one": 0.5, "other": 0.5})
+    alone, both = bs.allocate(fitted, C="1e23"), bs.allocate(twice, C="1e23")
+    assert len(both.draws) == len(alone.draws)
+    np.testing.assert_allclose(np.log(both.table()), np.log(alone.table()), atol=0.25)
+    parts = twice.predict(N="70B", D="1.4T").parts()
+    np.testing.assert_allclose(parts.sum(axis=1), 1.0)
+    assert parts["law choice"].abs().max() < 0.01

@@ -13,6 +13,7 @@ from time import perf_counter
 
 import numpy as np
 import pandas as pd
+import rivals
 import scores
 import studies
 from numpyro import distributions as dist
@@ -28,14 +29,28 @@ WEAK = bs.models.chinchilla.with_priors(
     reducible=priors.share(-1.0, spread=1.5),
     share_A=priors.share(0.0, spread=1.5),
 )
+SAMPLING = dict(second_try=False, draws=500)
+
+
+def _law(law, **how):
+    return lambda tables: bs.fit_many(laws.named(law), tables, **SAMPLING, **how)
+
+
 RECIPES = {
-    "chinchilla, weak priors, normal": (WEAK, dict(noise=Normal(sigma=dist.LogNormal(np.log(0.01), 1.5)))),
-    "chinchilla": ("chinchilla", {}),
-    "skaling": ("skaling", {}),
-    "skaling_drift": ("skaling_drift", {}),
-    "chinchilla, discrepancy": ("chinchilla", dict(discrepancy=True)),
-    "skaling, discrepancy": ("skaling", dict(discrepancy=True)),
-    "skaling_drift, discrepancy": ("skaling_drift", dict(discrepancy=True)),
+    "chinchilla, weak priors, normal": _law(
+        WEAK, discrepancy=False, noise=Normal(sigma=dist.LogNormal(np.log(0.01), 1.5))
+    ),
+    "skaling_drift, discrepancy (default)": _law("skaling_drift"),
+    "chinchilla, discrepancy": _law("chinchilla"),
+    "skaling, discrepancy": _law("skaling"),
+    "chinchilla": _law("chinchilla", discrepancy=False),
+    "skaling": _law("skaling", discrepancy=False),
+    "skaling_drift": _law("skaling_drift", discrepancy=False),
+    "prototype: weights and a slope": lambda tables: rivals.prototype(tables, **SAMPLING),
+    "equal weights, laws alone": lambda tables: rivals.averages(tables, "equal", False, **SAMPLING),
+    "LOO weights, laws alone": lambda tables: rivals.averages(tables, "loo", False, **SAMPLING),
+    "rollout weights, laws alone": lambda tables: rivals.stacked(tables, **SAMPLING),
+    "equal weights, discrepancy": lambda tables: rivals.averages(tables, "equal", True, **SAMPLING),
 }
 BASELINE = "chinchilla, weak priors, normal"
 SHOWN = ["c95", "c80", "c50", "least", "width_ratio", "crps_ratio", "log_score", "bias"]
@@ -43,18 +58,15 @@ SHOWN = ["c95", "c80", "c50", "least", "width_ratio", "crps_ratio", "log_score",
 
 def run(recipe, splits):
     """Fit one recipe to all splits in one call; return the scores of all forecasts, and print how the fits went."""
-    law, how = RECIPES[recipe]
     begin = perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         trains = [bs.read_runs(split.train[["N", "D", "loss"]]) for split in splits]
         tests = [bs.read_runs(split.test[["N", "D", "loss"]]) for split in splits]
-        posts = bs.fit_many(laws.named(law), trains, second_try=False, **how)
-    trouble = sum(bool(post.settings["trouble"]) for post in posts)
-    leapfrogs = np.median([np.mean(post.stats["n_steps"]) for post in posts])
-    rows = pd.concat([scores.rows_of(*each) for each in zip(splits, posts, tests, strict=True)])
+        models = RECIPES[recipe](trains)
+    rows = pd.concat([scores.rows_of(*each) for each in zip(splits, models, tests, strict=True)])
     spent = perf_counter() - begin
-    print(f"{recipe}: {len(posts)} fits, {trouble} in trouble, {leapfrogs:.0f} leapfrogs, {spent:.0f} s", flush=True)
+    print(f"{recipe}: {len(models)} tables, {rivals.troubled(models)} in trouble, {spent:.0f} s", flush=True)
     return rows
 
 

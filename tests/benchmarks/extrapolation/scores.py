@@ -5,16 +5,17 @@ Everything is on the logarithm of the loss (a hundredth is a percent) but CRPS, 
 
 import numpy as np
 import pandas as pd
+from rivals import draws_and_density
 
 from bayesscale.evaluate.scores import score
-from bayesscale.forecast import log_density
 
 FACTORS = {"<2x": (1, 2), "2-4x": (2, 4), "4-10x": (4, 10), "10-30x": (10, 30), ">30x": (30, np.inf)}
 
 
 def rows_of(split, post, test):
-    """Score one posterior's forecast of a split's larger runs: one row per run."""
-    scored = score(post.predict(test).draws, split.test["loss"].to_numpy())
+    """Score the forecast that a fit, an average or a rival makes of a split's larger runs: one row per run."""
+    draws, density = draws_and_density(post, test)
+    scored = score(draws, split.test["loss"].to_numpy())
     return pd.DataFrame(
         dict(
             study=split.study,
@@ -24,7 +25,7 @@ def rows_of(split, post, test):
             c80=scored["in80"],
             c50=scored["in50"],
             crps=scored["crps"],
-            log_score=log_density(post, test),
+            log_score=density,
             width=np.log(scored["high95"] / scored["low95"]),
             bias=np.log(scored["median"] / scored["truth"]),
             pit=scored["pit"],
