@@ -107,14 +107,19 @@ class Forecast:
             shown[name] = [format_number(x) for x in shown[name]]
         return shown
 
-    def _headline(self):
+    @property
+    def what(self) -> str:
+        """What is forecast, in words."""
         what = f"{self.gives} of a new run" if self.kind == "new-run" else f"expected {self.gives}"
         if self.continued:
             first = ", ".join(self.continued[:3]) + ", ..." * (len(self.continued) > 3)
             new = self.targets["run"].nunique() > len(self.continued)
             what = f"{self.gives} of run {first} continued" + ", else of new runs" * new
+        return what
+
+    def _headline(self):
         unit = f" [{self.unit}]" if self.unit else ""
-        return f"forecast of the {what}{unit}, law {self.law}; 50/80/95% equal-tailed intervals"
+        return f"forecast of the {self.what}{unit}, law {self.law}; 50/80/95% equal-tailed intervals"
 
     def parts(self) -> pd.DataFrame:
         """Say how much of the uncertainty comes from where.

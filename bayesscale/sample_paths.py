@@ -17,7 +17,7 @@ from bayesscale.inference import compiling, precise
 
 __all__ = ["SamplePaths", "carry_on"]
 
-WAVES = 48
+WAVES = 32
 
 
 @partial(

@@ -178,8 +178,7 @@ def predict(
     if json:
         show.print_json(_forecast_document(made, level, chances) | {"rows": len(post.runs)})
         return
-    what = f"{made.gives} of a new run" if kind == "new-run" else f"expected {made.gives}"
-    show.text(f"{what}, from {made.law} fitted to {len(post.runs)} rows", style="bold")
+    show.text(f"{made.what}, from {made.law} fitted to {len(post.runs)} rows", style="bold")
     show.text()
     signs = {"below": "<", "above": ">"}
     extra = {f"P({signs[side]} {limit:g})": [f"{x:.3f}" for x in p] for side, (limit, p) in chances.items()}
@@ -259,6 +258,8 @@ def _forecast_document(made, level, chances) -> dict:
         "gives": made.gives,
         "kind": made.kind,
         "levels": level,
+        "continued": made.continued,
+        "caveat": made.caveat,
         **{side: limit for side, (limit, _) in chances.items()},
         "forecast": made.table(level=level).assign(**probabilities).to_dict("records"),
     }

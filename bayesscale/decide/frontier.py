@@ -11,7 +11,7 @@ import pandas as pd
 from bayesscale.decide.allocate import allocate
 from bayesscale.errors import LawError, RunsError
 from bayesscale.intervals import LEVELS, intervals
-from bayesscale.units import format_number, parse_numbers
+from bayesscale.units import format_number, parse_number, parse_numbers
 
 __all__ = ["Frontier", "frontier"]
 
@@ -86,7 +86,7 @@ class Frontier:
 
     def exponent(self, what: str = "N", *, at, level: float = 0.95) -> tuple[float, float, float]:
         """Return median, low and high of the local exponent of `what`, at the budget nearest to `at`."""
-        nearest = np.abs(np.log(self.C / at)).argmin()
+        nearest = np.abs(np.log(self.C / parse_number(at, name="at"))).argmin()
         row = self.table(what, level=level).iloc[nearest]
         return tuple(float(row[k]) for k in ("exponent", *(f"exponent_{s}{100 * level:g}" for s in ("low", "high"))))
 
@@ -184,7 +184,10 @@ def _budgets(C):
 def _with_neighbours(budgets):
     if len(budgets) > 2 and (budgets[1:] < DENSE * budgets[:-1]).all():
         return budgets
-    return np.unique(np.concatenate([budgets, budgets / STEP, budgets * STEP]))
+    neighbours = np.unique(np.concatenate([budgets / STEP, budgets * STEP]))
+    # Budgets one step apart are each other's neighbours.
+    new = ~np.isclose(np.log(neighbours[:, None]), np.log(budgets), rtol=0.0, atol=0.01).any(axis=1)
+    return np.sort(np.concatenate([budgets, neighbours[new]]))
 
 
 def _near_optimal(optima, what):
