@@ -271,13 +271,18 @@ def _joined(made) -> Forecast:
     if len(made) == 1:
         return made[0]
     logs = {}
-    for name in dict.fromkeys(name for forecast in made for name in forecast.logs):
-        without = [forecast.logs.get(name, np.zeros(forecast.draws.shape)) for forecast in made]
-        logs[name] = np.concatenate([part - part.mean(axis=0) for part in without])
+    # A part that not all laws have, such as a discrepancy, counts with the parameters of those that have it.
+    common = [name for name in made[0].logs if all(name in forecast.logs for forecast in made)]
+    for name in common:
+        other = [k for forecast in made for k in forecast.logs if k not in common] if name == "parameters" else []
+        each = [sum(part for k, part in forecast.logs.items() if k in (name, *other)) for forecast in made]
+        logs[name] = np.concatenate([part - part.mean(axis=0) for part in each])
+    beyond = [forecast.outside for forecast in made]
     laws = [np.broadcast_to(np.log(forecast.draws).mean(axis=0), forecast.draws.shape) for forecast in made]
     return replace(
         made[0],
         draws=np.concatenate([forecast.draws for forecast in made]),
+        outside=None if any(x is None for x in beyond) else np.any(beyond, axis=0),
         continued=tuple(dict.fromkeys(run for forecast in made for run in forecast.continued)),
         logs={**logs, "law choice": np.concatenate(laws)},
     )

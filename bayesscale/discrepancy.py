@@ -206,11 +206,6 @@ class Frame:
         unused = np.zeros((len(basis), self.discrepancy.points - basis.shape[1]))
         return Bend(away, np.hstack([basis, unused]), rest, self.discrepancy)
 
-    def expected(self, draws, columns) -> np.ndarray:
-        """Return what the points say of log(truth) - log(law) near the runs, shape (draws, targets)."""
-        away, basis = self.place(columns)
-        return draws["tau"][:, None] * away * (draws["bend"][:, : basis.shape[1]] @ basis.T)
-
 
 def scales(law) -> tuple[str, ...]:
     """Return the covariates of a law that say how large a run is."""

@@ -284,9 +284,8 @@ def _joined(post, frame) -> tuple[dict, tuple[str, ...]]:
         precision = post.settings.get("precision", "float64")
         expected = expectation(post.law, post.flat_draws, x, post.centers, precision=precision)
         residual = np.log(post.runs.column(post.law.gives)[there]) - np.log(expected)
-        if post.frame is not None:
-            there_ = {c: post.runs.column(c)[there] for c in post.frame.columns}
-            residual = residual - post.frame.expected(post.flat_draws, there_)
+        if post.bends is not None:
+            residual = residual - post.bends.at(post.runs.table[there])
     place = np.log(post.runs.column(along)[there])
     error = None if rows.log_error is None else rows.log_error[: len(ours)][there]
     seen = Seen(pd.Index(names).get_indexer(ours[there]), place, residual, error)
@@ -335,6 +334,7 @@ def prior_predictive(law, runs, *, noise="student-t", kind="new-run", draws: int
     centers = {**rows.x_center, law.gives: rows.y_center}
     parameters = prior_draws(law, noise, draws=draws, seed=seed)
     values = expectation(law, parameters, x, centers)
+    logs = {"parameters": np.log(values)}
     if kind == "new-run":
         noise.check(rows)
         if rows.run is None:
@@ -343,9 +343,9 @@ def prior_predictive(law, runs, *, noise="student-t", kind="new-run", draws: int
         along = trained_along(law, runs)
         place = np.log(runs.column(along)) if along else None
         rng = np.random.default_rng(seed)
-        scatter = noise.simulate(rng, parameters, values.shape, log_error=error, run=run, place=place)
-        values = values * np.exp(scatter)
-    return Forecast(runs.table[list(law.columns)], values, law.gives, kind, law.name, _unit(runs, law.gives))
+        logs["noise"] = noise.simulate(rng, parameters, values.shape, log_error=error, run=run, place=place)
+    targets, draws = runs.table[list(law.columns)], np.exp(sum(logs.values()))
+    return Forecast(targets, draws, law.gives, kind, law.name, _unit(runs, law.gives), logs=logs)
 
 
 def _unit(runs, gives) -> str:

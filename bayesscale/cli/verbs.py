@@ -192,7 +192,7 @@ def compare(
     /,
     *,
     laws: Words = ("chinchilla", "chinchilla_tied", "power(C)"),
-    no_rollout: Flag = False,
+    rollout: Annotated[bool | None, Parameter(show_default=False)] = None,
     json: Flag = False,
     reading: Reading = READING,
     sampling: Sampling = SAMPLING,
@@ -208,8 +208,8 @@ def compare(
         One row per training run: a .csv, .tsv or .parquet file, or the name of a dataset.
     laws
         Their names, over a column where it is to be chosen. [default: chinchilla chinchilla_tied "power(C)"]
-    no_rollout
-        Leave the rollout out, which takes a fit more per law and cutoff.
+    rollout
+        Takes a fit more per law and cutoff. [default: where rows share no runs]
     json
         Print one JSON document instead.
 
@@ -225,7 +225,7 @@ def compare(
 
         chosen = [named(law) for law in laws]
     with doing(f"fitting {', '.join(law.name for law in chosen)} to {len(runs)} rows: compiling and sampling"):
-        compared = bs.compare(runs, chosen, rollout=False if no_rollout else None, **sampling.words())
+        compared = bs.compare(runs, chosen, rollout=rollout, **sampling.words())
     if json:
         records = compared.table.reset_index().to_dict("records")
         show.print_json({"rows": len(runs), "noise": sampling.noise, "laws": records, "notes": compared.notes})

@@ -60,6 +60,11 @@ def critical_batch(post, *, definition: str, loss=None, B_ref=None, overhead=0.2
     Answer
         ``draws``: column ``B``, in tokens, and for ``"E_min/S_min"`` also ``E_min`` and ``S_min``.
 
+    Notes
+    -----
+    A discrepancy is left out: it has no say in the best batch for given N and D, and a contour of equal loss runs over
+    all scales, where a bend so far from the runs would be all there is.
+
     Raises
     ------
     LawError
@@ -107,7 +112,9 @@ def critical_batch(post, *, definition: str, loss=None, B_ref=None, overhead=0.2
 
 
 def _of_each_draw(post, definition, logs):
-    draws = ({k: post.flat_draws[k] for k in post.law.priors()}, post.bends)
+    # A contour of equal loss runs over all scales: so far from the runs a bend would be all there is.
+    bends = post.bends if definition == "near-best" else None
+    draws = ({k: post.flat_draws[k] for k in post.law.priors()}, bends)
     with precise(post.settings.get("precision", "float64")), compiling():
         arrays = jax.tree.map(jnp.asarray, (draws, logs, dict(post.centers)))
         return pd.DataFrame({k: np.exp(np.asarray(v)) for k, v in _compiled(post.law, definition)(*arrays).items()})

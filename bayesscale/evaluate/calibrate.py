@@ -142,8 +142,9 @@ def calibrate(
         measured values.
     simulations : int
         Tables; 100 find an interval that is a third too narrow.
-    noise, discrepancy
-        As for `bayesscale.fit`.
+    noise : str or Noise
+    discrepancy : bool or Discrepancy
+        As for `bayesscale.fit`, but off unless asked for: it makes every fit take several times as long.
     targets : DataFrame, Runs or dict, optional
         Where forecasts are checked too, as `Posterior.predict` takes them: ``dict(N="7B", D=["140B", "1.4T"])``.
     kind : {"new-run", "mean"}

@@ -162,7 +162,7 @@ def _axes(post):
     }
     axes = {"compute": there["C"]} if "C" in there else {}
     axes |= {"tokens per parameter": there["D"] / there["N"]} if {"N", "D"} <= set(there) else {}
-    return axes | {c: there[c] for c in post.law.columns if c not in ("C", "N", "D")}
+    return axes | {c: there[c] for c in post.law.columns if c not in ("C", "N", "D") or not axes}
 
 
 def _chosen(statistic, built_in, table):

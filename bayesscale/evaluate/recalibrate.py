@@ -61,7 +61,8 @@ class Recalibrated:
             Its `caveat` says what was done. The median, and targets no larger than the largest run, are as they were.
         """
         made = self.post.predict(targets, kind=kind, seed=seed, **covariates)
-        beyond = np.ones(made.draws.shape[1], bool) if made.reach is None else np.asarray(made.reach) > 1.0
+        beyond = np.ones(made.draws.shape[1], bool) if made.outside is None else made.outside
+        beyond = beyond if made.reach is None else np.asarray(made.reach) > 1.0
         logs = np.log(made.draws)
         further = np.where(beyond, self.factor - 1.0, 0.0)
         draws = made.draws * np.exp(further * (logs - np.median(logs, axis=0)))
@@ -108,8 +109,7 @@ def recalibrate(post, backtest: Backtest) -> Recalibrated:
     is shrunk toward 1 by \nu bands at which all was well: with few bands little is changed. Intervals are never
     narrowed (s is at least 1): large errors in a few bands do not come of luck, small ones do, since bands err alike.
 
-    A backtest knows errors only as far as it reaches. On Epoch's runs up to the 65% quantile of compute it widened
-    plain Chinchilla 1.1-fold and brought the coverage of larger runs from .67 to .74: the discrepancy does far more.
+    A backtest knows errors only as far as it reaches, and its few bands move s little: the discrepancy does far more.
     """
     if backtest.runs.fingerprint != post.runs.fingerprint:
         raise RunsError("the backtest is of another table than the posterior: backtest the runs that were fitted")
