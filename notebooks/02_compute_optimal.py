@@ -68,6 +68,7 @@ SETUPS = {
 FIRST, *_, LAST = SETUPS
 KEY = ["hparams", "warmup", "decay", "param_count", "loss_split"]
 LEFT_OUT = "Left out: no published runs."
+LONG = dict(draws=2000)  # where rows share effects, a thousand draws per chain are few
 
 
 def of_setups(name):
@@ -136,7 +137,7 @@ if measured is None:
     print(LEFT_OUT)
 else:
     tables = {name: near_the_best(runs) for name, runs in measured.items()}
-    posts = dict(zip(tables, bs.fit_many("skaling", tables.values(), discrepancy=False), strict=True))
+    posts = dict(zip(tables, bs.fit_many("skaling", tables.values(), discrepancy=False, **LONG), strict=True))
     shown = {
         name: post.summary().loc[["alpha", "beta", "k", "sigma", "sigma_run"], "median"] for name, post in posts.items()
     }
@@ -219,7 +220,7 @@ else:
         "and effects of budgets": near,
     }
     fits = {
-        way: dict(zip(chosen, bs.fit_many("chinchilla", chosen.values(), discrepancy=False), strict=True))
+        way: dict(zip(chosen, bs.fit_many("chinchilla", chosen.values(), discrepancy=False, **LONG), strict=True))
         for way, chosen in ways.items()
     }
     fits["and k: section 3"] = posts

@@ -18,7 +18,10 @@ DATA = Path(os.environ.get("BAYESSCALE_DATA") or Path(__file__).parents[2] / "sh
 def compiled_programs(tmp_path_factory):
     """Keep compiled programs between test runs where CI gives a folder, else only within this run."""
     if "BAYESSCALE_CACHE_DIR" not in os.environ:
-        os.environ["BAYESSCALE_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
+        # Tests run in several processes, which have folders of their own below one of the whole run.
+        parent = tmp_path_factory.getbasetemp()
+        parent = parent.parent if "PYTEST_XDIST_WORKER" in os.environ else parent
+        os.environ["BAYESSCALE_CACHE_DIR"] = str(parent / "cache")
 
 
 @pytest.fixture(scope="session")

@@ -100,7 +100,7 @@ class Sampling:
     """
 
     noise: Literal["student-t", "normal", "laplace", "curve"] = "student-t"
-    discrepancy: Flag = True
+    discrepancy: Annotated[bool, Parameter(negative="--no-discrepancy", show_default=False)] = True
     seed: Seed = 0
     chains: Count = 4
     draws: Annotated[int, Parameter(validator=validators.Number(gte=4))] = 1000

@@ -192,7 +192,7 @@ def compare(
     /,
     *,
     laws: Words = ("chinchilla", "chinchilla_tied", "power(C)"),
-    rollout: Annotated[bool | None, Parameter(show_default=False)] = None,
+    rollout: Annotated[bool | None, Parameter(negative="--no-rollout", show_default=False)] = None,
     json: Flag = False,
     reading: Reading = READING,
     sampling: Sampling = SAMPLING,
