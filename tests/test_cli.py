@@ -200,7 +200,7 @@ def test_demo_writes_what_it_says(said, folder):
     figures = {"forecast.png", "residuals.png", "prior_posterior.png", "comparison.png"}
     assert written == {"runs.csv", "posterior.nc", *figures}
     assert all((folder / "shown" / name).read_bytes().startswith(b"\x89PNG") for name in figures)
-    for words in (*written, "truth", "95% interval", "elpd_waic", "fit check", "conditional on the law being right"):
+    for words in (*written, "truth", "95% interval", "elpd_waic", "fit check", "law is right here by construction"):
         assert words in out
     assert bs.load(folder / "shown" / "posterior.nc").law == bs.models.chinchilla
 

@@ -91,4 +91,4 @@ def test_a_target_may_name_its_run():
     with pytest.raises(RunsError, match="name each target's run"):
         read_targets(dict(N=1e9, D=[1e9, 2e9], run=["a", None]), takes=TAKES)
     with pytest.raises(RunsError, match=r"Did you mean run\?"):
-        read_targets(takes=TAKES, N=1e9, D=1e9, runn="a")
+        read_targets(takes=TAKES, N=1e9, D=1e9, runs="a")

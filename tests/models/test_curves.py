@@ -125,7 +125,7 @@ def test_an_error_rate_against_any_column(column):
     rate = m4.evaluate(dict(ERROR, beta=5e4), x=x) * np.exp(0.004 * np.random.default_rng(3).standard_normal(24))
     table = {column: x, "error_rate": rate} | ({"D": x} if column == "examples" else {})
     runs = bs.read_runs(table, columns={"loss": "error_rate"}, about={"loss_unit": "error rate"})
-    post = bs.fit(f"m2({column})", runs, discrepancy=False, chains=2, draws=100)
+    post = bs.fit(f"m2({column})", runs, discrepancy=False, chains=2, draws=500)
     forecast = post.predict({column: [2e8]})
     assert forecast.unit == "error rate"
     assert 0.12 < forecast.median[0] < rate[-1]

@@ -9,7 +9,7 @@ import bayesscale as bs
 from bayesscale import plots
 from bayesscale.errors import LawError, RunsError
 
-WHATS = ("N", "D", "tokens_per_parameter", "loss")
+QUANTITIES = ("N", "D", "tokens_per_parameter", "loss")
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def said(ax):
     return [text.get_text() for text in ax.get_legend().get_texts()]
 
 
-@pytest.mark.parametrize("what", WHATS)
+@pytest.mark.parametrize("what", QUANTITIES)
 def test_numbers_are_those_of_the_decision(fitted, what):
     C = ["1e20", "1e22", "1e23"]
     data = plots.frontier_data(fitted, C=C, what=what)
@@ -47,7 +47,7 @@ def test_several_posteriors(fitted, tied):
     assert len({line.get_color() for line in ax.lines}) == 2
 
 
-@pytest.mark.parametrize("what", WHATS)
+@pytest.mark.parametrize("what", QUANTITIES)
 def test_frontier_draws_on_the_axes_given(fitted, what):
     fig, ax = plt.subplots()
     assert plots.frontier(fitted, what=what, ax=ax, n=5) is ax
