@@ -9,7 +9,7 @@ from matplotlib import ticker
 from bayesscale.evaluate.backtest import bands
 from bayesscale.intervals import LEVELS
 from bayesscale.plots.bands import SERIES
-from bayesscale.plots.style import GRAY, INK, explain, given_axes, new_axes, quiet, tint
+from bayesscale.plots.style import GRAY, INK, explain, panels, quiet, tint
 
 __all__ = ["coverage", "coverage_data"]
 
@@ -66,7 +66,7 @@ def coverage(tested, *, axes=None):
     """
     table = coverage_data(tested)
     n = len(LEVELS)
-    axes = new_axes(n, columns=n, width=3.4, height=3.6, sharey=True) if axes is None else given_axes(axes, n)
+    axes = panels(axes, n, columns=n, width=3.4, height=3.6, sharey=True)
     for ax, level in zip(axes, LEVELS, strict=True):
         _draw_level(ax, table[table["level"] == level], level, tested.laws)
         ax.set_title(f"{100 * level:g}% intervals", loc="left", fontsize=10, color=INK)

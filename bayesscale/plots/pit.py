@@ -8,7 +8,7 @@ from matplotlib import ticker
 
 from bayesscale.evaluate.backtest import bands
 from bayesscale.plots.bands import SERIES
-from bayesscale.plots.style import GRAY, INK, explain, given_axes, new_axes, quiet, tint
+from bayesscale.plots.style import GRAY, INK, explain, panels, quiet, tint
 
 __all__ = ["pit", "pit_data"]
 
@@ -66,7 +66,7 @@ def pit(tested, *, bins: int = 10, axes=None):
         There are more or fewer axes than laws.
     """
     table, n = pit_data(tested, bins=bins), len(tested.laws)
-    axes = new_axes(n, columns=3, width=3.6, height=3.4, sharey=True) if axes is None else given_axes(axes, n)
+    axes = panels(axes, n, columns=3, width=3.6, height=3.4, sharey=True)
     for i, (ax, law) in enumerate(zip(axes, tested.laws, strict=True)):
         quiet(ax)
         ax.grid(False, axis="x")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bayesscale.errors import LawError
-from bayesscale.plots.style import BLUE, INK, ORANGE, explain, given_axes, new_axes, quiet, tint
+from bayesscale.plots.style import BLUE, INK, ORANGE, explain, panels, quiet, tint
 
 __all__ = ["predictive_check", "predictive_check_data"]
 
@@ -74,7 +74,7 @@ def predictive_check(checked, *, statistics=None, axes=None):
     table = predictive_check_data(checked, statistics=statistics)
     chosen = list(table["statistic"].unique())
     n = len(chosen)
-    axes = new_axes(n, columns=4, width=2.8, height=2.2) if axes is None else given_axes(axes, n)
+    axes = panels(axes, n, columns=4, width=2.8, height=2.2)
     for ax, name in zip(axes, chosen, strict=True):
         one, row = table[table["statistic"] == name], checked.table.loc[name]
         quiet(ax)

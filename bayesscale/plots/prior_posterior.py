@@ -8,7 +8,7 @@ import pandas as pd
 from bayesscale.checks import contraction
 from bayesscale.errors import LawError
 from bayesscale.forecast import prior_draws
-from bayesscale.plots.style import BLUE, GRAY, explain, given_axes, new_axes, quiet, tint
+from bayesscale.plots.style import BLUE, GRAY, explain, panels, quiet, tint
 
 __all__ = ["prior_posterior", "prior_posterior_data"]
 
@@ -95,7 +95,7 @@ def prior_posterior(post, *, parameters=None, axes=None, seed=0):
     table = prior_posterior_data(post, parameters=chosen, seed=seed)
     shrunk = contraction(post)["contraction"]
     n = len(chosen)
-    axes = new_axes(n, columns=4, width=2.8, height=2.2) if axes is None else given_axes(axes, n)
+    axes = panels(axes, n, columns=4, width=2.8, height=2.2)
     for ax, name in zip(axes, chosen, strict=True):
         quiet(ax)
         for of, color, shade in (("prior", GRAY, 0.25), ("posterior", BLUE, 0.55)):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bayesscale.errors import LawError
-from bayesscale.plots.style import BLUE, GRAY, INK, ORANGE, explain, given_axes, new_axes, quiet, tint
+from bayesscale.plots.style import BLUE, GRAY, INK, ORANGE, explain, panels, quiet, tint
 
 __all__ = ["ranks", "ranks_data"]
 
@@ -75,7 +75,7 @@ def ranks(calibrated, *, quantities=None, level=0.95, axes=None):
     table = ranks_data(calibrated, quantities=quantities, level=level)
     chosen, verdicts = list(table["quantity"].unique()), calibrated.summary()["verdict"]
     n = len(chosen)
-    axes = new_axes(n, columns=4, width=2.8, height=2.3, sharey=True) if axes is None else given_axes(axes, n)
+    axes = panels(axes, n, columns=4, width=2.8, height=2.3, sharey=True)
     for ax, name in zip(axes, chosen, strict=True):
         one = table[table["quantity"] == name]
         outside = ((one["difference"] < one["low"]) | (one["difference"] > one["high"])).any()

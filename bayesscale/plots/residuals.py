@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from bayesscale.plots.style import BLUE, GRAY, INK, ORANGE, explain, given_axes, label, log_axis, new_axes, quiet, tint
+from bayesscale.plots.style import BLUE, GRAY, INK, ORANGE, explain, label, log_axis, panels, quiet, tint
 
 __all__ = ["residuals", "residuals_data"]
 
@@ -70,7 +70,7 @@ def residuals(post, *, against=None, axes=None, seed=0):
     against = [against] if isinstance(against, str) else list(against or _default(post))
     columns = {name: post.runs.column(name) for name in against}
     n = len(columns)
-    axes = new_axes(n, columns=n, width=4.2, height=3.6, sharey=True) if axes is None else given_axes(axes, n)
+    axes = panels(axes, n, columns=n, width=4.2, height=3.6, sharey=True)
     for ax, (name, values) in zip(axes, columns.items(), strict=True):
         quiet(ax)
         _draw_panel(ax, table.assign(at=values))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from bayesscale.plots.style import BLUE, GRAY, INK, ORANGE, explain, given_axes, label, log_axis, new_axes, quiet
+from bayesscale.plots.style import BLUE, GRAY, INK, ORANGE, explain, label, log_axis, panels, quiet
 from bayesscale.units import format_number
 
 __all__ = ["rollout", "rollout_data"]
@@ -60,13 +60,10 @@ def rollout(tested, *, cutoff=None, axes=None):
     cutoffs = np.sort(table["cutoff"].unique())
     if cutoff is not None:
         cutoffs = cutoffs[[np.abs(np.log(cutoffs / float(cutoff))).argmin()]]
-    panels = [(law, cut) for law in tested.laws for cut in cutoffs]
-    n, shared = len(panels), dict(sharex=True, sharey=True)
-    if axes is None:
-        axes = new_axes(n, columns=len(cutoffs), width=3.6 if len(cutoffs) > 1 else 6.4, height=2.8, **shared)
-    else:
-        axes = given_axes(axes, n)
-    for i, (ax, (law, cut)) in enumerate(zip(axes, panels, strict=True)):
+    shown = [(law, cut) for law in tested.laws for cut in cutoffs]
+    shape = dict(columns=len(cutoffs), width=3.6 if len(cutoffs) > 1 else 6.4, height=2.8)
+    axes = panels(axes, len(shown), **shape, sharex=True, sharey=True)
+    for i, (ax, (law, cut)) in enumerate(zip(axes, shown, strict=True)):
         quiet(ax)
         _draw_panel(ax, table[(table["law"] == law) & (table["cutoff"] == cut)])
         ax.axvline(cut, color=GRAY, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
@@ -74,7 +71,7 @@ def rollout(tested, *, cutoff=None, axes=None):
         log_axis(ax, tested.by)
         if i % len(cutoffs) == 0:
             ax.set_ylabel("forecast above measured [%]")
-        if i >= n - len(cutoffs):
+        if i >= len(shown) - len(cutoffs):
             ax.set_xlabel(label(tested.by, tested.runs))
     explain(axes[0])
     return axes

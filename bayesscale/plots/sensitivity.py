@@ -6,7 +6,7 @@ import pandas as pd
 
 from bayesscale.errors import LawError
 from bayesscale.evaluate.sensitivity import STRONGER, WEAKER, WIDE
-from bayesscale.plots.style import BLUE, GRAY, INK, ORANGE, given_axes, log_axis, new_axes, quiet
+from bayesscale.plots.style import BLUE, GRAY, INK, ORANGE, log_axis, panels, quiet
 
 __all__ = ["sensitivity", "sensitivity_data"]
 
@@ -69,7 +69,7 @@ def sensitivity(found, *, quantities=None, axes=None):
     table = sensitivity_data(found, quantities=quantities)
     chosen = list(table["quantity"].unique())
     n = len(chosen)
-    axes = new_axes(n, columns=3, width=3.6, height=1.7) if axes is None else given_axes(axes, n)
+    axes = panels(axes, n, columns=3, width=3.6, height=1.7)
     for ax, name in zip(axes, chosen, strict=True):
         one = table[table["quantity"] == name]
         diagnosis = one["diagnosis"].iloc[0]

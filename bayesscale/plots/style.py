@@ -16,11 +16,11 @@ __all__ = [
     "INK",
     "ORANGE",
     "explain",
-    "given_axes",
     "label",
     "log_axis",
     "log_ticks",
     "new_axes",
+    "panels",
     "quiet",
     "tint",
 ]
@@ -67,14 +67,23 @@ def new_axes(n=1, *, columns=1, width=6.4, height=4.2, **shared):
     return axes.flat[:n]
 
 
-def given_axes(axes, n):
-    """Return the axes that a user gave for `n` panels as a flat array.
+def panels(axes, n, **shape):
+    """Return the axes of `n` panels as a flat array: those that a user gave, else new ones of this shape.
+
+    Parameters
+    ----------
+    axes : Axes or sequence of Axes, or None
+    n : int
+    **shape
+        As for `new_axes`.
 
     Raises
     ------
     LawError
-        There are more or fewer of them than panels.
+        There are more or fewer axes than panels.
     """
+    if axes is None:
+        return new_axes(n, **shape)
     axes = np.asarray(axes, dtype=object).ravel()
     if len(axes) != n:
         raise LawError(f"{n} panels need {n} axes, not {len(axes)}: give axes= as many, or leave it out")

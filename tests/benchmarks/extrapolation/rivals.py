@@ -1,16 +1,16 @@
 """What the default is printed beside: averages of laws, and a recipe that widens a weighted fit beyond the edge."""
 
 import numpy as np
-import pandas as pd
 from numpyro import distributions as dist
 from scipy.special import logsumexp
 from scipy.stats import norm
 
 import bayesscale as bs
 from bayesscale import law as laws
+from bayesscale.forecast import log_density
 from bayesscale.noise import Normal
 
-PLAIN = ("chinchilla", "skaling", "skaling_drift")
+LAWS = ("chinchilla", "skaling", "skaling_drift")
 
 
 class Sloped:
@@ -61,14 +61,14 @@ def prototype(tables, **sampling):
 
 def averages(tables, weights, discrepancy, **sampling):
     """Average three laws on each table."""
-    fits = [bs.fit_many(law, tables, discrepancy=discrepancy, **sampling) for law in PLAIN]
+    fits = [bs.fit_many(law, tables, discrepancy=discrepancy, **sampling) for law in LAWS]
     return [bs.average(list(posts), weights=weights) for posts in zip(*fits, strict=True)]
 
 
 def stacked(tables, **sampling):
     """Average three laws alone, with weights by rollout where a table has runs enough for one, else equal ones."""
     found = []
-    for posts in zip(*(bs.fit_many(law, tables, discrepancy=False, **sampling) for law in PLAIN), strict=True):
+    for posts in zip(*(bs.fit_many(law, tables, discrepancy=False, **sampling) for law in LAWS), strict=True):
         try:
             found.append(bs.average(list(posts), weights="rollout", cutoffs=(0.5, 0.65, 0.8)))
         except bs.errors.RunsError:
@@ -82,12 +82,10 @@ def draws_and_density(model, test) -> tuple[np.ndarray, np.ndarray]:
         return model.draws(test), model.log_density(test)
     if isinstance(model, bs.Average):
         return model.predict(test).draws, model.log_density(test)
-    from bayesscale.forecast import log_density
-
     return model.predict(test).draws, log_density(model, test)
 
 
 def troubled(models) -> int:
     """Count fits that are not to be trusted as they stand."""
-    posts = pd.Series([getattr(model, "post", model) for model in models])
-    return int(sum(bool(post.settings.get("trouble")) for post in posts))
+    posts = [getattr(model, "post", model) for model in models]
+    return sum(bool(post.settings.get("trouble")) for post in posts)
