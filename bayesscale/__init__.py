@@ -19,33 +19,45 @@ _homes = {
     "Average": "averaging",
     "Backtest": "evaluate",
     "Calibration": "evaluate",
+    "Chain": "chaining",
     "Comparison": "evaluate",
+    "Difference": "decide",
     "Forecast": "forecast",
     "Frontier": "decide",
+    "Ladder": "ladders",
     "Law": "law",
     "Optimum": "decide",
+    "PooledFit": "pooled_fit",
     "Posterior": "posterior",
     "PredictiveCheck": "evaluate",
+    "Rungs": "ladders",
     "Runs": "runs",
     "Sensitivity": "evaluate",
+    "Verdicts": "ladders",
     "allocate": "decide",
     "average": "averaging",
     "backtest": "evaluate",
     "cache_compilation": "inference",
     "calibrate": "evaluate",
+    "chain": "chaining",
     "compare": "evaluate",
     "critical_batch": "decide",
+    "difference": "decide",
+    "drop_rungs": "ladders",
     "fit": "fitting",
     "fit_many": "fitting",
+    "fit_pooled": "fitting",
     "frontier": "decide",
+    "ladder": "ladders",
     "load": "storage",
     "optimal_batch": "decide",
     "optimal_lr": "decide",
     "predictive_check": "evaluate",
-    "prior_predictive": "forecast",
+    "prior_predictive": "prior_forecast",
     "read_runs": "runs",
     "recalibrate": "evaluate",
     "sensitivity": "evaluate",
+    "verdicts": "ladders",
 }
 _rooms = ("datasets", "errors", "models", "noise", "plots")
 
@@ -70,12 +82,15 @@ def __dir__():
 if TYPE_CHECKING:
     from bayesscale import datasets, errors, models, noise, plots
     from bayesscale.averaging import Average, average
+    from bayesscale.chaining import Chain, chain
     from bayesscale.decide import (
         Answer,
+        Difference,
         Frontier,
         Optimum,
         allocate,
         critical_batch,
+        difference,
         frontier,
         optimal_batch,
         optimal_lr,
@@ -93,10 +108,13 @@ if TYPE_CHECKING:
         recalibrate,
         sensitivity,
     )
-    from bayesscale.fitting import fit, fit_many
-    from bayesscale.forecast import Forecast, prior_predictive
+    from bayesscale.fitting import fit, fit_many, fit_pooled
+    from bayesscale.forecast import Forecast
     from bayesscale.inference import cache_compilation
+    from bayesscale.ladders import Ladder, Rungs, Verdicts, drop_rungs, ladder, verdicts
     from bayesscale.law import Law
+    from bayesscale.pooled_fit import PooledFit
     from bayesscale.posterior import Posterior
+    from bayesscale.prior_forecast import prior_predictive
     from bayesscale.runs import Runs, read_runs
     from bayesscale.storage import load

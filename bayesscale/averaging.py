@@ -5,37 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.special import logsumexp
 
+from bayesscale.chaining import Chain, Compound
 from bayesscale.elpd import loo
-from bayesscale.errors import LawError, RunsError
+from bayesscale.errors import LawError
 from bayesscale.evaluate.backtest import Backtest, bands, rollout
 from bayesscale.evaluate.compare import Comparison
+from bayesscale.evaluate.finding import Finding
 from bayesscale.evaluate.members import check_same_table, fitted_how, labelled, stacking
-from bayesscale.evaluate.rollouts import column_of_size, log_scores
+from bayesscale.evaluate.rollouts import log_scores
 from bayesscale.forecast import Forecast, log_density
 from bayesscale.posterior import Posterior
+from bayesscale.reach import column_of_size
 from bayesscale.runs import Runs
 from bayesscale.targets import read_targets
 
 __all__ = ["Average", "average"]
 
 
-class Blend(NamedTuple):
-    """What stands in the place of a law: what the members together take and give."""
-
-    name: str
-    columns: tuple[str, ...]
-    gives: str
-    formula: str
-
-
 @dataclass(frozen=True, eq=False, repr=False)
-class Average:
+class Average(Finding):
     """A mixture of fits of one table: with probability w_k the truth follows law k. Made by `bayesscale.average`.
 
     Parameters
@@ -47,22 +40,27 @@ class Average:
         Where the weights come from, in words.
     rollout : Backtest, optional
         What the weights were learned from.
+    weighting : {"rollout", "loo", "equal", "given"}
+        What weights were asked for.
     """
 
     posteriors: Mapping[str, Posterior]
     weights: pd.Series
     how: str = ""
     rollout: Backtest | None = field(default=None)
+    weighting: str = "given"
 
     # -- what a posterior has too ------------------------------------------------------------------
 
     @property
-    def law(self) -> Blend:
+    def law(self) -> Compound:
         """What the laws together take and give."""
         laws = [post.law for post in self.posteriors.values()]
         columns = tuple(dict.fromkeys(c for law in laws for c in law.columns))
         name = f"average of {', '.join(self.posteriors)}"
-        return Blend(name, columns, laws[0].gives, f"{laws[0].gives} = one of the laws, with probability weight")
+        return Compound(
+            name, columns, laws[0].gives, f"{laws[0].gives} = one of the laws, with probability weight", laws[0].scale
+        )
 
     @property
     def runs(self) -> Runs:
@@ -81,6 +79,11 @@ class Average:
         return dict(precision=self._first.settings.get("precision", "float64"), trouble="; ".join(wrong))
 
     @property
+    def fixed(self) -> dict[str, float]:
+        """What is the same in all runs and goes without saying: see `Posterior.fixed`."""
+        return {k: x for post in self.posteriors.values() for k, x in post.fixed.items()}
+
+    @property
     def _first(self):
         return next(iter(self.posteriors.values()))
 
@@ -89,7 +92,7 @@ class Average:
     @cached_property
     def shares(self) -> dict[str, int]:
         """How many draws each law has in the mixture: in proportion to its weight, rounded so that they add up."""
-        size = max(_size(post) for post in self.posteriors.values())
+        size = max(post.size for post in self.posteriors.values())
         exact = size * self.weights.to_numpy()
         counts = np.floor(exact).astype(int)
         short = size - counts.sum()
@@ -107,7 +110,7 @@ class Average:
         What is computed from each of them and put one behind the other is computed from the mixture, draw by draw as
         `members` has it.
         """
-        return {name: _thinned(self.posteriors[name], n) for name, n in self.shares.items() if n}
+        return {name: self.posteriors[name].thinned(n) for name, n in self.shares.items() if n}
 
     # -- what it says ------------------------------------------------------------------------------
 
@@ -129,7 +132,7 @@ class Average:
         RunsError
             As for `Posterior.predict`.
         """
-        frame = read_targets(targets, takes=self.law.columns, **covariates)
+        frame = read_targets(targets, takes=self.law.columns, fixed=self.fixed, **covariates)
         own = np.random.SeedSequence(seed).generate_state(len(self.posteriors))
         made = [
             post.predict(frame, kind=kind, seed=int(own[list(self.posteriors).index(name)]))
@@ -147,18 +150,16 @@ class Average:
         """One row per law: its ``weight``, and its ``draws`` in the mixture."""
         return pd.DataFrame(dict(weight=self.weights, draws=pd.Series(self.shares))).rename_axis("law")
 
-    def _notes(self):
+    @property
+    def notes(self) -> list[str]:
+        """Where the weights come from, and what is wrong with a fit, if anything."""
         wrong = self.settings["trouble"]
         return [*filter(None, [self.how, wrong and f"!! not to be trusted as it stands: {wrong}"])]
 
-    def __repr__(self):
-        head = f"average of {len(self.posteriors)} laws, {len(self.runs)} rows"
-        return "\n".join([head, self.table.to_string(float_format=lambda x: f"{x:.3f}"), *self._notes()])
+    _numbers = ".3f"
 
-    def _repr_html_(self):
-        table = self.table.to_html(float_format=lambda x: f"{x:.3f}", border=0)
-        notes = "".join(f"<p>{note}</p>" for note in self._notes())
-        return f"<p><b>average of {len(self.posteriors)} laws, {len(self.runs)} rows</b></p>{table}{notes}"
+    def _headline(self):
+        return f"average of {len(self.posteriors)} laws, {len(self.runs)} rows"
 
 
 def average(posteriors, weights="rollout", **rolled) -> Average:
@@ -166,7 +167,7 @@ def average(posteriors, weights="rollout", **rolled) -> Average:
 
     Parameters
     ----------
-    posteriors : sequence or mapping of Posterior, or Comparison
+    posteriors : sequence or mapping of Posterior or Chain, or Comparison
         A comparison with a rollout is not rolled out again.
     weights : {"rollout", "loo", "equal"} or mapping of str to number
         ``"rollout"``: how well each law, fitted to the smaller runs, foretold the larger ones; ``"loo"``: how well each
@@ -200,9 +201,9 @@ def average(posteriors, weights="rollout", **rolled) -> Average:
     rolled_already = None
     if isinstance(posteriors, Comparison):
         rolled_already, posteriors = None if rolled else posteriors.rollout, posteriors.posteriors
-    given = [posteriors] if isinstance(posteriors, Posterior) else posteriors
+    given = [posteriors] if isinstance(posteriors, Posterior | Chain) else posteriors
     fits = list(given.values()) if isinstance(given, Mapping) else given
-    if isinstance(fits, str) or not len(fits) or not all(isinstance(post, Posterior) for post in fits):
+    if isinstance(fits, str) or not len(fits) or not all(isinstance(post, Posterior | Chain) for post in fits):
         raise LawError("average takes fits: average([bs.fit(law, runs), ...]), or what bs.compare gives")
     posteriors = labelled(given)
     check_same_table(posteriors)
@@ -214,10 +215,12 @@ def average(posteriors, weights="rollout", **rolled) -> Average:
         raise LawError(f"{', '.join(rolled)}: only weights from a rollout are learned from cutoffs")
     K = len(posteriors)
     if weights == "equal" or K == 1:
-        return Average(posteriors, pd.Series(1 / K, index=list(posteriors)), "equal weights")
+        return Average(posteriors, pd.Series(1 / K, index=list(posteriors)), "equal weights", weighting=weights)
+    if chained := [name for name, post in posteriors.items() if isinstance(post, Chain)]:
+        raise LawError(f'{chained[0]} is two fits, without one likelihood: average it with weights="equal" or your own')
     runs = next(iter(posteriors.values())).runs
     if weights == "loo":
-        tested, by = None, column_of_size(runs, posteriors)
+        tested, by = None, column_of_size(runs, [post.law for post in posteriors.values()])
         scores = np.column_stack([loo(post).pointwise for post in posteriors.values()])
         J = len(np.unique(bands(runs.column(by)))) if by else len(runs)
     else:
@@ -228,17 +231,14 @@ def average(posteriors, weights="rollout", **rolled) -> Average:
     trials = f"{J} factor(s) of two in {by}" if by else f"{J} rows"
     said = f"weights by {weights} over {trials}, {100 * (1 - share):.0f}% of the way to equal ones"
     found = pd.Series(share * stacking(scores) + (1 - share) / K, index=list(posteriors))
-    return Average(posteriors, found, said, tested)
+    return Average(posteriors, found, said, tested, weights)
 
 
 def _rolled_out(posteriors, runs, rolled):
     if unknown := set(rolled) - {"by", "cutoffs", "horizon", "least", "parts_of"}:
         raise LawError(f"average has no option {', '.join(unknown)}; there are by, cutoffs, horizon, least")
     members = {name: fitted_how(post) for name, post in posteriors.items()}
-    by = rolled.get("by") or column_of_size(runs, posteriors)
-    if by is None:
-        raise RunsError('no column says how large a run is: give by=, or weights="loo" or "equal"')
-    return rollout(members, runs, **{**rolled, "by": by})
+    return rollout(members, runs, **rolled)
 
 
 def _given(weights, posteriors):
@@ -249,21 +249,6 @@ def _given(weights, posteriors):
     if not (np.isfinite(found).all() and (found >= 0).all() and found.sum() > 0):
         raise LawError(f"weights are not negative and not all zero, got {found.to_dict()}")
     return found / found.sum()
-
-
-def _size(post) -> int:
-    return int(np.prod(next(iter(post.draws.values())).shape[:2]))
-
-
-def _thinned(post, n) -> Posterior:
-    """Keep `n` draws, evenly over all chains; some of them twice where there are fewer."""
-    size = _size(post)
-    chosen = ((np.arange(n) + 0.5) * size / n).astype(int)
-
-    def keep(arrays):
-        return {k: v.reshape(size, *v.shape[2:])[chosen][None] for k, v in arrays.items()}
-
-    return replace(post, draws=keep(post.draws), stats=keep(post.stats))
 
 
 def _joined(made) -> Forecast:
@@ -278,7 +263,8 @@ def _joined(made) -> Forecast:
         each = [sum(part for k, part in forecast.logs.items() if k in (name, *other)) for forecast in made]
         logs[name] = np.concatenate([part - part.mean(axis=0) for part in each])
     beyond = [forecast.outside for forecast in made]
-    laws = [np.broadcast_to(np.log(forecast.draws).mean(axis=0), forecast.draws.shape) for forecast in made]
+    on_scale = [sum(forecast.logs.values()) for forecast in made]
+    laws = [np.broadcast_to(x.mean(axis=0), x.shape) for x in on_scale]
     return replace(
         made[0],
         draws=np.concatenate([forecast.draws for forecast in made]),

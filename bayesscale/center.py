@@ -71,7 +71,7 @@ class Covariate(NDArrayOperatorsMixin):
         return getattr(jnp, ufunc.__name__)(*(x.values if isinstance(x, Covariate) else x for x in inputs))
 
 
-def sample(name, distribution, *, of=None):
+def sample(name, distribution, *, of=None, alike=False):
     """Sample a parameter: `numpyro.sample`, which may say of which term the parameter is the exponent.
 
     Parameters
@@ -82,8 +82,11 @@ def sample(name, distribution, *, of=None):
         Its prior.
     of : scalar, optional
         For an exponent: the value of its term at the centre. Changes nothing but how fast the posterior is sampled.
+    alike : bool
+        Whether the parameter is alike in tasks or domains of different units and difficulty, so that `fit_pooled` pools
+        it: exponents (`of`) are, whatever is said here.
     """
-    return numpyro.sample(name, distribution, infer={} if of is None else {"term": of})
+    return numpyro.sample(name, distribution, infer={"alike": alike or of is not None, "term": of})
 
 
 def value_at_center(*, spread=0.1):

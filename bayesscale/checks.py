@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bayesscale.elpd import loo
-from bayesscale.forecast import prior_draws
+from bayesscale.prior_forecast import prior_draws
 
 __all__ = ["Checks", "check", "convergence"]
 
@@ -116,7 +116,7 @@ def contraction(post) -> pd.DataFrame:
         Per parameter: ``prior_sd``, ``posterior_sd`` and ``contraction`` = 1 - (posterior sd / prior sd)^2: 1 where the
         data decide, 0 where the prior does.
     """
-    prior = prior_draws(post.law, post.noise)
+    prior = prior_draws(post.law, post.noise, centers=post.centers)
     rows = {}
     for name in (k for k in prior if k in post.draws):
         # Robust spreads: half the central 68 % survives the heavy tail of a log-normal prior.

@@ -99,6 +99,10 @@ class slopes(Messenger):
 
     @override
     def process_message(self, msg):
-        if msg["type"] == "sample" and "term" in msg["infer"] and msg["fn"].support is constraints.positive:
+        if (
+            msg["type"] == "sample"
+            and msg["infer"].get("term") is not None
+            and msg["fn"].support is constraints.positive
+        ):
             by_term = transforms.AffineTransform(0.0, 1.0 / msg["infer"]["term"], domain=constraints.positive)
             msg["fn"] = Through(msg["fn"], transforms.ComposeTransform([transforms.ExpTransform(), by_term]))

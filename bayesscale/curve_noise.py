@@ -95,25 +95,29 @@ class Curve(Noise):
             )
         if rows.gap is None:
             raise RunsError("curve noise needs to know how far a run was trained at each row: a column S, D or C")
+        # Without such a column the weights are 1, and 0 for the rows that only fill the shape.
+        if not np.isin(rows.weight, (0.0, 1.0)).all():
+            raise RunsError(
+                "curve noise takes each row of a curve as measured once, one after the other: it cannot count rows by "
+                "a column weight; drop the column, or give known errors instead (a column such as loss_error)"
+            )
 
     @override
-    def observe(self, expected, rows):
-        self.check(rows)
+    def observe(self, loc, rows):
         sigma, length = numpyro.sample("sigma", self.sigma), numpyro.sample("length", self.length)
         # A stretch of curve shows how sharply it bends, sigma_run / length^1.5, before it shows how far it strays.
         bend = transforms.AffineTransform(0.0, length**1.5, domain=dist.constraints.positive)
         bend = transforms.ComposeTransform([transforms.ExpTransform(), bend])
         sigma_run = numpyro.sample("sigma_run", Through(self.sigma_run, bend))
-        loc = jnp.log(expected)
         if rows.bend is not None:
             loc, log_error = rows.bend.of(loc, rows, jnp.hypot(sigma, sigma_run))
             rows = replace(rows, log_error=log_error)
         white = sigma**2 + (jnp.zeros(rows.n_row) if rows.log_error is None else rows.log_error**2)
         F, Q = self.transition(rows.gap, length, jnp.exp)
-        ahead, variance = _one_ahead((rows.log_y - loc)[rows.order], white[rows.order], F, Q, sigma_run)
+        ahead, variance = _one_ahead((rows.measured - loc)[rows.order], white[rows.order], F, Q, sigma_run)
         ahead, variance = (jnp.zeros(rows.n_row).at[rows.order].set(x) for x in (ahead, variance))
         with numpyro.plate("row", rows.n_row), handlers.scale(scale=rows.weight):
-            numpyro.sample("observed", dist.Normal(loc + ahead, jnp.sqrt(variance)), obs=rows.log_y)
+            numpyro.sample("observed", dist.Normal(loc + ahead, jnp.sqrt(variance)), obs=rows.measured)
 
     @override
     def family(self, draws):

@@ -41,7 +41,8 @@ class Discrepancy:
     Parameters
     ----------
     tau : distribution
-        Prior of the size of the bend, in units of log loss per e-fold of compute.
+        Prior of the size of the bend per e-fold of compute, on the law's scale (log loss). The default is as much as a
+        run of the law typically scatters, which for losses was chosen on thirteen public tables.
     length : float
         How far, in e-folds of N or D, the bend keeps its direction.
     points : int
@@ -49,7 +50,7 @@ class Discrepancy:
         added to the noise of each row.
     """
 
-    tau: dist.Distribution = priors.positive(0.008, spread=0.4)
+    tau: dist.Distribution = priors.positive(0.006, spread=0.4)
     length: float = 3.0
     points: int = 8
 
@@ -157,7 +158,7 @@ class Bend:
         weighted = (rows.weight / (scale**2 + variance))[:, None] * basis
         precision = jnp.eye(basis.shape[1]) + weighted.T @ basis
         root = jnp.linalg.cholesky(precision)
-        mean = jax.scipy.linalg.cho_solve((root, True), weighted.T @ (rows.log_y - loc))
+        mean = jax.scipy.linalg.cho_solve((root, True), weighted.T @ (rows.measured - loc))
         # precision^-1 = R^-T R^-1: an upper factor of the covariance, which serves as well as a lower one.
         factor = jax.scipy.linalg.solve_triangular(root, jnp.eye(len(mean)), lower=True).T
         prior = dist.Normal(0.0, 1.0).expand([len(mean)]).to_event(1)
@@ -233,10 +234,17 @@ def _spread(x, n):
     return x[chosen]
 
 
-def named(which) -> Discrepancy | None:
-    """Return a discrepancy: ``True`` is the default one, ``False`` or None is none; a `Discrepancy` is itself."""
+def named(which, *, scatter: float = 0.006) -> Discrepancy | None:
+    """Return a discrepancy: ``True`` is the default one, ``False`` or None is none; a `Discrepancy` is itself.
+
+    Parameters
+    ----------
+    which : bool, Discrepancy or None
+    scatter : float
+        Typical scatter of what the law gives, on its scale: the median of the default's tau.
+    """
     if which is True:
-        return Discrepancy()
+        return Discrepancy(tau=priors.positive(scatter, spread=0.4))
     if which is None or which is False or isinstance(which, Discrepancy):
         return which or None
     raise LawError(f"discrepancy is True, False or a Discrepancy, not {which!r}")

@@ -13,8 +13,6 @@ import pandas as pd
 from numpyro import handlers
 from scipy.special import logsumexp
 
-from bayesscale import law as laws
-from bayesscale import noise as noises
 from bayesscale.center import Covariate
 from bayesscale.discrepancy import scales
 from bayesscale.errors import LawError
@@ -22,11 +20,10 @@ from bayesscale.inference import compiling, precise, rows_of, trained_along
 from bayesscale.intervals import LEVELS, intervals
 from bayesscale.noise import Seen
 from bayesscale.reach import outside, times_the_largest
-from bayesscale.runs import Runs, read_runs
 from bayesscale.targets import read_targets, run_names
 from bayesscale.units import format_number
 
-__all__ = ["Forecast", "log_density", "predict", "prior_predictive"]
+__all__ = ["Forecast", "expectation", "log_density", "predict", "unit_of"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -54,8 +51,8 @@ class Forecast:
     continued : tuple of str
         The runs of the targets that were fitted, and whose own course the forecast continues.
     logs : mapping of str to ndarray, shape (draws, targets)
-        What the logarithm of the draws is the sum of: ``parameters`` (the law), ``discrepancy`` (how the truth bends
-        away from it) and ``noise`` (of a new run).
+        What the draws, on the law's scale (the logarithm, or logit), are the sum of: ``parameters`` (the law),
+        ``discrepancy`` (how the truth bends away from it) and ``noise`` (of a new run).
     notes : tuple of str
         What else was done to the draws, such as a recalibration: said wherever the forecast is shown.
     """
@@ -169,14 +166,15 @@ class Forecast:
 
 
 @lru_cache(maxsize=128)
-def _compiled_expectation(law):
+def _compiled_expectation(law, by_draw):
     def one(parameters, log_x, center, y_center):
         x = {k: Covariate(v, center[k]) for k, v in log_x.items()}
         with handlers.substitute(data=parameters):
             value = law.expected(x, y_center)
         return jnp.broadcast_to(value, next(iter(log_x.values())).shape)
 
-    return jax.jit(jax.vmap(one, in_axes=(0, None, None, None)))
+    log_x = {k: 0 if k in by_draw else None for k in law.columns}
+    return jax.jit(jax.vmap(one, in_axes=(0, log_x, None, None)))
 
 
 def expectation(law, parameters, covariates, centers, *, precision="float64") -> np.ndarray:
@@ -187,7 +185,8 @@ def expectation(law, parameters, covariates, centers, *, precision="float64") ->
     law : Law
     parameters : mapping of str to ndarray, shape (draws,)
         The law's sampled parameters.
-    covariates : mapping of str to ndarray, shape (targets,)
+    covariates : mapping of str to ndarray, shape (targets,) or (draws, targets)
+        The same for all draws, or other ones for each.
     centers : mapping of str to float
         The centres of the fit.
 
@@ -195,13 +194,15 @@ def expectation(law, parameters, covariates, centers, *, precision="float64") ->
     -------
     ndarray, shape (draws, targets)
     """
-    n = len(next(iter(covariates.values())))
+    logs = {k: np.log(np.asarray(covariates[k]) / centers[k]) for k in law.columns}
+    n = next(iter(logs.values())).shape[-1]
     size = 8 * 2 ** int(np.ceil(np.log2(max(n, 8) / 8)))  # few shapes, few compilations
-    log_x = {k: np.resize(np.log(np.asarray(covariates[k]) / centers[k]), size) for k in law.columns}
+    log_x = {k: np.take(x, np.arange(size) % n, axis=-1) for k, x in logs.items()}
+    by_draw = tuple(k for k, x in log_x.items() if x.ndim == 2)
     with precise(precision), compiling():
         sampled = {k: jnp.asarray(parameters[k]) for k in law.priors()}
         given = jax.tree.map(jnp.asarray, (log_x, {k: centers[k] for k in law.columns}, centers[law.gives]))
-        return np.asarray(_compiled_expectation(law)(sampled, *given))[:, :n]
+        return np.asarray(_compiled_expectation(law, by_draw)(sampled, *given))[:, :n]
 
 
 def predict(post, targets=None, *, kind="new-run", seed=0, **covariates) -> Forecast:
@@ -210,27 +211,29 @@ def predict(post, targets=None, *, kind="new-run", seed=0, **covariates) -> Fore
         raise LawError(
             f'kind is "new-run" (what one more run would measure) or "mean" (the expected value), not {kind!r}'
         )
-    frame = read_targets(targets, takes=post.law.columns, **covariates)
+    frame = read_targets(targets, takes=post.law.columns, fixed=post.fixed, **covariates)
     x = {c: frame[c].to_numpy(float) for c in post.law.columns}
     precision = post.settings.get("precision", "float64")
-    logs = {"parameters": np.log(expectation(post.law, post.flat_draws, x, post.centers, precision=precision))}
+    scale = post.law.scale
+    logs = {"parameters": scale.to(expectation(post.law, post.flat_draws, x, post.centers, precision=precision))}
     if post.bends is not None:
         logs["discrepancy"] = post.bends.at(frame)
     continued = ()
     if kind == "new-run":
-        error, shape = f"{post.law.gives}_error", logs["parameters"].shape
-        known = frame[error].to_numpy(float) / np.exp(np.median(sum(logs.values()), axis=0)) if error in frame else None
+        middle, shape = scale.back(np.median(sum(logs.values()), axis=0)), logs["parameters"].shape
+        error = post.noise.error_of(frame, post, middle)
+        known = None if error is None else error * scale.slope(middle)
         joined, continued = _joined(post, frame)
         rng = np.random.default_rng(seed)
         logs["noise"] = post.noise.simulate(rng, post.flat_draws, shape, log_error=known, **joined)
     size = scales(post.law)
     return Forecast(
         frame,
-        np.exp(sum(logs.values())),
+        scale.back(sum(logs.values())),
         post.law.gives,
         kind,
         post.law.name,
-        unit=_unit(post.runs, post.law.gives),
+        unit=unit_of(post.runs, post.law.gives),
         reach=times_the_largest(post.runs.table, frame),
         outside=outside(post.runs.table, frame, size) if len(size) in (1, 2) else None,
         continued=continued,
@@ -239,7 +242,7 @@ def predict(post, targets=None, *, kind="new-run", seed=0, **covariates) -> Fore
 
 
 def log_density(post, runs, *, seed=0) -> np.ndarray:
-    """Log predictive density of the logarithm of new measured values, shape (rows,): log mean over the draws.
+    """Log predictive density of new measured values on the law's scale, shape (rows,): log mean over the draws.
 
     Parameters
     ----------
@@ -255,13 +258,14 @@ def log_density(post, runs, *, seed=0) -> np.ndarray:
     """
     targets = runs.table.drop(columns="run", errors="ignore")
     measured = runs.column(post.law.gives)
-    loc = np.log(predict(post, targets, kind="mean", seed=seed).draws)
+    scale = post.law.scale
+    loc = scale.to(predict(post, targets, kind="mean", seed=seed).draws)
     if "sigma_run" in post.draws:
         rng = np.random.default_rng(seed)
         loc = loc + post.flat_draws["sigma_run"][:, None] * rng.standard_normal(loc.shape)
-    error = f"{post.law.gives}_error"
-    known = runs.column(error) / measured if error in runs.columns else None
-    density = post.noise.log_density(np.log(measured) - loc, post.flat_draws, log_error=known)
+    error = post.noise.error_of(runs.table, post, measured)
+    known = None if error is None else error * scale.slope(measured)
+    density = post.noise.log_density(scale.to(measured) - loc, post.flat_draws, log_error=known)
     return logsumexp(density, axis=0) - np.log(len(density))
 
 
@@ -283,7 +287,8 @@ def _joined(post, frame) -> tuple[dict, tuple[str, ...]]:
     if there.any():
         precision = post.settings.get("precision", "float64")
         expected = expectation(post.law, post.flat_draws, x, post.centers, precision=precision)
-        residual = np.log(post.runs.column(post.law.gives)[there]) - np.log(expected)
+        scale = post.law.scale
+        residual = scale.to(post.runs.column(post.law.gives)[there]) - scale.to(expected)
         if post.bends is not None:
             residual = residual - post.bends.at(post.runs.table[there])
     place = np.log(post.runs.column(along)[there])
@@ -292,61 +297,6 @@ def _joined(post, frame) -> tuple[dict, tuple[str, ...]]:
     return dict(run=run, place=np.log(frame[along].to_numpy(float)), seen=seen), continued
 
 
-@lru_cache(maxsize=128)
-def _compiled_priors(law, noise, draws):
-    priors = {**law.priors(), **noise.priors()}
-
-    def sample(key):
-        keys = jax.random.split(key, len(priors))
-        return {k: d.sample(each, (draws,)) for (k, d), each in zip(priors.items(), keys, strict=True)}
-
-    return jax.jit(sample)
-
-
-def prior_draws(law, noise, *, draws: int = 1000, seed: int = 0) -> dict[str, np.ndarray]:
-    """Draw every parameter of law and noise from its prior: shape (draws,) each."""
-    with precise("float64"), compiling():
-        return jax.tree.map(np.asarray, _compiled_priors(law, noise, draws)(jax.random.PRNGKey(seed)))
-
-
-def prior_predictive(law, runs, *, noise="student-t", kind="new-run", draws: int = 1000, seed: int = 0) -> Forecast:
-    """Forecast from the prior alone, at the rows of a table: what the law believes before it sees the losses.
-
-    Parameters
-    ----------
-    law : str or Law
-    runs : Runs, DataFrame or path
-        Gives the rows and, with its measured values, the scale (the geometric mean of what the law gives).
-    noise, kind, seed
-        As for `fit` and `predict`.
-    draws : int
-
-    Returns
-    -------
-    Forecast
-        Its targets are the table's covariates.
-    """
-    law = laws.named(law)
-    noise = noises.named(noise, scatter=law.scatter)
-    runs = runs if isinstance(runs, Runs) else read_runs(runs)
-    rows = rows_of(law, runs)
-    x = {c: runs.column(c) for c in law.columns}
-    centers = {**rows.x_center, law.gives: rows.y_center}
-    parameters = prior_draws(law, noise, draws=draws, seed=seed)
-    values = expectation(law, parameters, x, centers)
-    logs = {"parameters": np.log(values)}
-    if kind == "new-run":
-        noise.check(rows)
-        if rows.run is None:
-            del parameters["sigma_run"]  # as in the fit: only rows that share runs have effects of them
-        error, run = (None if x is None else x[: len(runs)] for x in (rows.log_error, rows.run))
-        along = trained_along(law, runs)
-        place = np.log(runs.column(along)) if along else None
-        rng = np.random.default_rng(seed)
-        logs["noise"] = noise.simulate(rng, parameters, values.shape, log_error=error, run=run, place=place)
-    targets, draws = runs.table[list(law.columns)], np.exp(sum(logs.values()))
-    return Forecast(targets, draws, law.gives, kind, law.name, _unit(runs, law.gives), logs=logs)
-
-
-def _unit(runs, gives) -> str:
+def unit_of(runs, gives) -> str:
+    """Return the unit of what a law gives, where the table knows it."""
     return runs.about.get("loss_unit", "") if gives == "loss" else ""

@@ -6,9 +6,17 @@ import numpy as np
 
 from bayesscale.errors import LawError
 
-__all__ = ["LEVELS", "intervals"]
+__all__ = ["LEVELS", "intervals", "masses"]
 
 LEVELS = (0.5, 0.8, 0.95)
+
+
+def masses(level) -> np.ndarray:
+    """Return a level, or several, as an array; raise a LawError where one is no probability."""
+    found = np.atleast_1d(np.asarray(level, float))
+    if not ((found > 0) & (found < 1)).all():
+        raise LawError(f"level is a probability such as 0.95, not {level!r}")
+    return found
 
 
 def intervals(draws, level: float | tuple[float, ...] = LEVELS) -> dict[str, np.ndarray]:
@@ -30,10 +38,8 @@ def intervals(draws, level: float | tuple[float, ...] = LEVELS) -> dict[str, np.
     LawError
         A level is no probability.
     """
-    masses = np.atleast_1d(np.asarray(level, float))
-    if not ((masses > 0) & (masses < 1)).all():
-        raise LawError(f"level is a probability such as 0.95, not {level!r}")
-    tails = np.stack([(1 - masses) / 2, (1 + masses) / 2], axis=1).ravel()
+    found = masses(level)
+    tails = np.stack([(1 - found) / 2, (1 + found) / 2], axis=1).ravel()
     median, *ends = np.quantile(np.asarray(draws, float), [0.5, *tails], axis=0)
-    names = [f"{side}{100 * mass:g}" for mass in masses for side in ("low", "high")]
+    names = [f"{side}{100 * mass:g}" for mass in found for side in ("low", "high")]
     return {"median": median, **dict(zip(names, ends, strict=True))}

@@ -34,6 +34,8 @@ from numpyro.primitives import Messenger
 from bayesscale import priors as prior
 from bayesscale.center import Covariate, response_centered_at, sample, split_at_center, value_at_center
 from bayesscale.errors import LawError
+from bayesscale.scale import LOG, Scale
+from bayesscale.scale import named as scale_named
 from bayesscale.units import parse_numbers
 
 __all__ = [
@@ -94,7 +96,9 @@ class Law:
     source : str
         Paper and equation.
     scatter : float
-        Typical scatter of what the law gives, of its logarithm: sets the scale of the noise's priors.
+        Typical scatter of what the law gives, on its scale: sets the scale of the noise's priors.
+    scale : Scale
+        On which measured values scatter around the law: the logarithm, or the logit for shares such as an accuracy.
     columns : tuple of str
         Column of the table for each covariate of `takes` (the same names unless bound: ``power("C")``).
     replaced : mapping of str to distribution
@@ -106,6 +110,7 @@ class Law:
     gives: str
     source: str = ""
     scatter: float = OF_LOSSES
+    scale: Scale = LOG
     columns: tuple[str, ...] = ()
     replaced: Mapping[str, dist.Distribution] = field(default_factory=dict)
 
@@ -122,7 +127,7 @@ class Law:
         constants = {**outside.globals, **outside.nonlocals}
         constants = sorted((k, v) for k, v in constants.items() if isinstance(v, int | float | str))
         replaced = sorted((k, prior.identity(d)) for k, d in self.replaced.items())
-        return self.function, self.scatter, self.columns, tuple(replaced), tuple(constants)
+        return self.function, self.scatter, self.scale, self.columns, tuple(replaced), tuple(constants)
 
     def __eq__(self, other):
         return isinstance(other, Law) and self._identity == other._identity
@@ -132,7 +137,7 @@ class Law:
 
     def __reduce__(self):
         # The decorator has put the law in its function's place; a function is pickled by that place, so go by it here.
-        said = (self.takes, self.gives, self.source, self.scatter, self.columns, dict(self.replaced))
+        said = (self.takes, self.gives, self.source, self.scatter, self.scale.name, self.columns, dict(self.replaced))
         return _found_again, (self.function.__module__, self.function.__qualname__, *said)
 
     # -- what it says of itself --------------------------------------------------------------------
@@ -163,6 +168,12 @@ class Law:
         computed = [k for k, site in self._sites.items() if site["type"] == "deterministic"]
         own = [k for k in self.priors() if k not in ("level", "reducible") and not k.startswith("share_")]
         return (*computed, *own)
+
+    @property
+    def alike(self) -> tuple[str, ...]:
+        """The parameters that tasks or domains may share: exponents, and what else the law says is alike."""
+        sampled = ((k, site) for k, site in self._sites.items() if site["type"] == "sample")
+        return tuple(k for k, site in sampled if site["infer"].get("alike"))
 
     @cached_property
     def _sites(self):
@@ -303,17 +314,17 @@ def _is_built_in(function) -> bool:
     return (function.__module__ or "").startswith("bayesscale.models")
 
 
-def _found_again(module, qualname, *said) -> Law:
+def _found_again(module, qualname, takes, gives, source, scatter, scale, *bound) -> Law:
     """Rebuild a law in another process."""
     found = import_module(module)
     for part in qualname.split("."):
         found = getattr(found, part, None)
     if found is None:
         raise LawError(f"{module} has no {qualname} here: declare the law in a module that the other process imports")
-    return Law(getattr(found, "function", found), *said)
+    return Law(getattr(found, "function", found), takes, gives, source, scatter, scale_named(scale), *bound)
 
 
-def law(*, takes, gives="loss", source="", scatter=OF_LOSSES):
+def law(*, takes, gives="loss", source="", scatter=OF_LOSSES, scale="log"):
     """Declare a function to be a scaling law and register it under its name.
 
     Parameters
@@ -325,8 +336,11 @@ def law(*, takes, gives="loss", source="", scatter=OF_LOSSES):
     source : str
         Paper and equation.
     scatter : float
-        How much what the law gives typically scatters, as the standard deviation of its logarithm: about .6 % for
-        losses, more for batch sizes or steps. The default noise has its prior around it.
+        How much what the law gives typically scatters, as the standard deviation of its logarithm (or logit): about
+        .6 % for losses, more for batch sizes or steps. The default noise has its prior around it.
+    scale : {"log", "logit"}
+        On which measured values scatter around the law, and the truth bends away from it: the logarithm of a positive
+        quantity, the logit of one between 0 and 1.
 
     Returns
     -------
@@ -342,7 +356,7 @@ def law(*, takes, gives="loss", source="", scatter=OF_LOSSES):
         arguments = tuple(inspect.signature(function).parameters)
         if len(arguments) != len(takes):
             raise LawError(f"law {function.__name__} has arguments {arguments} but is declared to take {takes}")
-        made = Law(function, takes, gives, source, scatter)
+        made = Law(function, takes, gives, source, scatter, scale_named(scale))
         before = _registry.get(made.name)
         if before is not None and before.built_in != made.built_in:
             raise LawError(f"{made.name} is the name of a built-in law; give yours another name")

@@ -1,6 +1,7 @@
 """How a measured value scatters around the law: seed, evaluation, outliers.
 
-All of them scatter the logarithm of the measured value, so a scale of .005 is half a percent of the loss. Known
+All of them scatter the logarithm of the measured value, so a scale of .005 is half a percent of the loss; for a law of
+accuracies its logit (`Law.scale`). Known
 measurement errors are added to the scale in quadrature; runs that give several rows share an effect of their own, which
 is one number here and a course along training in `curve_noise`.
 """
@@ -63,25 +64,42 @@ class Noise:
     def check(self, rows):
         """Raise a RunsError where the table lacks what this noise needs."""
 
-    def observe(self, expected, rows):
+    def with_errors(self, runs, law):
+        """Return the table with the errors that this noise knows of beforehand, in the column ``<gives>_error``."""
+        return runs
+
+    def error_of(self, frame, post, value):
+        """Return the known standard errors of what is measured at targets, or None.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            The targets.
+        post : Posterior
+        value : array, shape (targets,)
+            About what is measured there.
+        """
+        name = f"{post.law.gives}_error"
+        return frame[name].to_numpy(float) if name in frame else None
+
+    def observe(self, loc, rows):
         """Condition the model on the measured values.
 
         Parameters
         ----------
-        expected : array, shape (rows,)
-            The law's expected values, positive.
+        loc : array, shape (rows,)
+            The law's expected values, on its scale.
         rows : Rows
             The table as the sampler sees it.
         """
         distribution = self.scatter()
-        loc = jnp.log(expected)
         if rows.bend is not None:
             loc, log_error = rows.bend.of(loc, rows, distribution(0.0, None).scale)
             rows = replace(rows, log_error=log_error)
         if rows.run is not None:
             loc = loc + self._run_effects(distribution(loc, rows.log_error), rows)[rows.run]
         with numpyro.plate("row", rows.n_row), handlers.scale(scale=rows.weight):
-            numpyro.sample("observed", distribution(loc, rows.log_error), obs=rows.log_y)
+            numpyro.sample("observed", distribution(loc, rows.log_error), obs=rows.measured)
 
     def _run_effects(self, without, rows):
         """Sample what each run has of its own: Normal(0, sigma_run), added to the log of all its rows.
@@ -93,7 +111,7 @@ class Noise:
         spread = numpyro.sample("sigma_run", self.sigma_run)
         weight = rows.weight / without.scale**2
         told = jnp.zeros(rows.n_run).at[rows.run].add(weight)
-        residuals = jnp.zeros(rows.n_run).at[rows.run].add(weight * (rows.log_y - without.loc))
+        residuals = jnp.zeros(rows.n_run).at[rows.run].add(weight * (rows.measured - without.loc))
         precision = told + spread**-2
         m, s = residuals / precision, precision**-0.5
         effects = dist.Normal(jnp.zeros(rows.n_run), spread)
@@ -249,7 +267,7 @@ class Laplace(Noise):
 
 
 def named(which: str | Noise, *, scatter: float = 0.006) -> Noise:
-    """Return a noise by name: ``"student-t"``, ``"normal"``, ``"laplace"``, ``"curve"``; a `Noise` as it is.
+    """Return a noise by name: ``"student-t"``, ``"normal"``, ``"laplace"``, ``"curve"``, ``"binomial"``; or a `Noise`.
 
     Parameters
     ----------
@@ -259,7 +277,8 @@ def named(which: str | Noise, *, scatter: float = 0.006) -> Noise:
     """
     if isinstance(which, Noise):
         return which
-    kinds = {kind.name: kind for kind in (StudentT, Normal, Laplace, import_module("bayesscale.curve_noise").Curve)}
+    elsewhere = [import_module("bayesscale.curve_noise").Curve, import_module("bayesscale.item_noise").Binomial]
+    kinds = {kind.name: kind for kind in (StudentT, Normal, Laplace, *elsewhere)}
     if not isinstance(which, str) or which not in kinds:
         raise LawError(f"no noise is named {which!r}; there are {', '.join(kinds)}")
     kind = kinds[which]

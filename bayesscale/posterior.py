@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -14,10 +14,12 @@ import pandas as pd
 
 from bayesscale.discrepancy import Discrepancy, Frame
 from bayesscale.inference import log_densities, rows_of
+from bayesscale.intervals import masses
 from bayesscale.law import Law
 from bayesscale.noise import Noise
 from bayesscale.runs import Runs
 from bayesscale.sample_paths import SamplePaths, carry_on
+from bayesscale.table_columns import STANDARD
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -57,7 +59,8 @@ class Posterior:
     centers : mapping of str to float
         Geometric mean over the table of each covariate and of what the law gives.
     settings : mapping
-        Seed, chains, draws, warm-up, precision, and what was wrong with a first try, if anything.
+        Seed, chains, draws, warm-up, precision, what of these the user ``asked`` for, and what was wrong with a first
+        try, if anything.
     discrepancy : Discrepancy, optional
         How the truth may bend away from the law.
     """
@@ -101,6 +104,31 @@ class Posterior:
     def resampled(self) -> dict[str, Posterior]:
         """Return the fits whose draws, one behind the other, are this one's: itself. An `Average` has several."""
         return {self.law.name: self}
+
+    @property
+    def size(self) -> int:
+        """Number of draws, of all chains."""
+        return int(np.prod(next(iter(self.draws.values())).shape[:2]))
+
+    def thinned(self, n: int) -> Posterior:
+        """Keep `n` draws as one chain, evenly over all chains; some of them twice where there are fewer."""
+        if n == self.size:
+            return self
+        chosen = ((np.arange(n) + 0.5) * self.size / n).astype(int)
+
+        def keep(arrays):
+            return {k: v.reshape(self.size, *v.shape[2:])[chosen][None] for k, v in arrays.items()}
+
+        return replace(self, draws=keep(self.draws), stats=keep(self.stats))
+
+    @property
+    def fixed(self) -> dict[str, float]:
+        """What the law takes and is the same in all runs, but does not say how they were trained: `chance` of a task.
+
+        It need not be said of a target.
+        """
+        own = [c for c in self.law.columns if c not in STANDARD]
+        return {c: float(x[0]) for c in own if np.ptp(x := self.runs.column(c)) == 0}
 
     @cached_property
     def frame(self) -> Frame | None:
@@ -186,6 +214,7 @@ class Posterior:
         """
         from bayesscale.checks import convergence
 
+        (level,) = masses(level)
         tails = [(1 - level) / 2, (1 + level) / 2]
         rows = {}
         for name in self.parameters:
@@ -240,7 +269,8 @@ class Posterior:
 
     def _headline(self):
         chains, draws = next(iter(self.draws.values())).shape[:2]
-        fitted = f"posterior of law {self.law.name}, {self.noise.name} noise, {len(self.runs)} rows"
+        pooled = f", {self.settings['pooled']} (pooled)" if "pooled" in self.settings else ""
+        fitted = f"posterior of law {self.law.name}, {self.noise.name} noise, {len(self.runs)} rows{pooled}"
         return f"{fitted}, {chains} x {draws} draws"
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from numpyro import distributions as dist
 from numpyro.distributions import constraints, transforms
@@ -18,8 +19,11 @@ __all__ = ["describe", "exponent", "from_spec", "identity", "interval", "positiv
 
 
 def positive(typical, *, spread):
-    """Log-normal prior of a positive quantity: median `typical`, standard deviation `spread` of its logarithm."""
-    return dist.LogNormal(math.log(typical), spread)
+    """Log-normal prior of a positive quantity: median `typical`, standard deviation `spread` of its logarithm.
+
+    `typical` is a number, or inside a law a parameter that was sampled before: ``prior.positive(2 * a, spread=0.3)``.
+    """
+    return dist.LogNormal(jnp.log(typical) if isinstance(typical, jax.Array) else math.log(typical), spread)
 
 
 def exponent(typical, *, spread):

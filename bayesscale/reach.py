@@ -1,10 +1,27 @@
-"""How far targets lie beyond the runs that were fitted: in compute, and outside of all that was seen of N and D."""
+"""How large runs are, and how far targets lie beyond those that were fitted: in compute, and in N and D."""
 
 from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["outside", "times_the_largest"]
+__all__ = ["column_of_size", "outside", "times_the_largest"]
+
+# Covariates that do not say how large a run is.
+NO_SIZE = ("B", "lr", "loss")
+
+
+def column_of_size(runs, laws) -> str | None:
+    """Return the column that says how large a run is: compute, or the only size that the laws take; None if unclear.
+
+    Parameters
+    ----------
+    runs : Runs
+    laws : iterable of Law
+    """
+    if "C" in runs.columns:
+        return "C"
+    sizes = {c for law in laws for c in law.columns if c in runs.columns and c not in NO_SIZE}
+    return sizes.pop() if len(sizes) == 1 else None
 
 
 def times_the_largest(fitted, targets) -> np.ndarray | None:

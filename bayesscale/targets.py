@@ -25,7 +25,7 @@ LATER = {
 }
 
 
-def read_targets(targets=None, *, takes: Sequence[str], **covariates) -> pd.DataFrame:
+def read_targets(targets=None, *, takes: Sequence[str], fixed: Mapping | None = None, **covariates) -> pd.DataFrame:
     """Read the targets of a forecast.
 
     Parameters
@@ -36,6 +36,8 @@ def read_targets(targets=None, *, takes: Sequence[str], **covariates) -> pd.Data
     takes : sequence of str
         The covariates that must be there or follow from others (C = 6 N D, D = C / (6 N), ...). With none, any name may
         be given.
+    fixed : mapping of str to number, optional
+        What holds for a target that says nothing else: covariates that are the same in all runs.
     **covariates : number, str or sequence
         Each covariate by name; single values hold for all targets. ``run``, a name, says to which run a target belongs.
 
@@ -76,6 +78,9 @@ def read_targets(targets=None, *, takes: Sequence[str], **covariates) -> pd.Data
         if not pd.api.types.is_float_dtype(frame[name]):
             frame[name] = parse_numbers(frame[name], name=name)
     frame, _ = derive(frame)
+    for name, value in (fixed or {}).items():
+        if name not in frame:
+            frame[name] = value
     if "run" in frame:
         frame["run"] = run_names(frame["run"])
     _check(frame, takes)

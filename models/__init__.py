@@ -11,8 +11,23 @@ from bayesscale.models.repeated import repeated, repeated_tied
 from bayesscale.models.batch import chinchilla_batch, steps_examples, three_term
 from bayesscale.models.critical_batch import critical_batch
 from bayesscale.models.sweep import batch_lr_power, batch_power, lr_power
+from bayesscale.models.ladder import accuracy_direct, accuracy_direct_flops, accuracy_one_step
+from bayesscale.models.ladder import (
+    accuracy_hill,
+    accuracy_link,
+    accuracy_logistic,
+    accuracy_weibull,
+    error_exponential,
+)
 
 __all__ = [
+    "accuracy_direct",
+    "accuracy_direct_flops",
+    "accuracy_hill",
+    "accuracy_link",
+    "accuracy_logistic",
+    "accuracy_one_step",
+    "accuracy_weibull",
     "batch_lr_power",
     "batch_power",
     "bnsl",
@@ -20,6 +35,7 @@ __all__ = [
     "chinchilla_batch",
     "chinchilla_tied",
     "critical_batch",
+    "error_exponential",
     "kaplan_nd",
     "kaplan_ns",
     "kaplan_x",

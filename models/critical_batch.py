@@ -15,7 +15,7 @@ def critical_batch(L):
     constants. A standard error goes in the column ``B_crit_error``.
     """
     value = value_at_center(spread=1.0)  # measured batches scatter by tens of percent, a few rows' mean nearly as much
-    alpha_B = sample("alpha_B", prior.exponent(1 / 5.5, spread=0.40))
+    alpha_B = sample("alpha_B", prior.exponent(1 / 5.5, spread=0.40), alike=True)
     B_star = deterministic("B_star", value * L.center ** (1 / alpha_B))
     return B_star / L ** (1 / alpha_B)
 

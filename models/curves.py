@@ -26,7 +26,7 @@ def m1(x):
     x is any quantity -> loss or error rate. A straight line in log-log, as `pure_power`, with priors for any curve.
     """
     value = value_at_center(spread=0.2)
-    c = sample("c", EXPONENT)
+    c = sample("c", EXPONENT, alike=True)
     beta = deterministic("beta", value * x.center**c)
     return beta / x**c
 
@@ -69,7 +69,7 @@ def m4(x):
     """
     e_inf, excess = split_at_center("e_inf", "beta", reducible=REDUCIBLE)
     left = sample("share_left", prior.share(-0.5, spread=1.2))  # of e_0 - e_inf at the centre
-    alpha = sample("alpha", prior.positive(1.0, spread=0.7))
+    alpha = sample("alpha", prior.positive(1.0, spread=0.7), alike=True)
     # At the centre the curve falls by c times this per e-fold.
     c = sample("c", prior.exponent(0.5, spread=0.8), of=excess / (1 + alpha * left / (1 - left)))
     e_0 = deterministic("e_0", e_inf + excess / left)
@@ -88,9 +88,9 @@ def bnsl(x):
     """
     a, value = split_at_center("a", "b", reducible=REDUCIBLE)
     c0 = sample("c0", prior.exponent(0.2, spread=1.0), of=value)
-    c1 = sample("c1", dist.Normal(0.0, 0.5))
+    c1 = sample("c1", dist.Normal(0.0, 0.5), alike=True)
     share = sample("share_d", prior.share(0.0, spread=1.5))  # d / (d + centre)
-    f = sample("f", prior.positive(0.3, spread=0.8))
+    f = sample("f", prior.positive(0.3, spread=0.8), alike=True)
     d = deterministic("d", x.center * share / (1 - share))
     b = deterministic("b", value * jnp.exp(c1 * f * softplus(jnp.log(x.center / d) / f)) * x.center**c0)
     return a + b / x**c0 * jnp.exp(-c1 * f * softplus((x.log - jnp.log(d)) / f))

@@ -18,7 +18,7 @@ def kaplan_x(x):
     `pure_power` with the paper's constant: A = x_c^alpha.
     """
     value = value_at_center()
-    alpha = sample("alpha", prior.exponent(0.075, spread=0.60))
+    alpha = sample("alpha", prior.exponent(0.075, spread=0.60), alike=True)
     x_c = deterministic("x_c", x.center * value ** (1 / alpha))
     return x_c**alpha / x**alpha
 

@@ -25,6 +25,6 @@ def pure_power(x):
     four times smaller than with one.
     """
     a = value_at_center()
-    alpha = sample("alpha", prior.exponent(0.075, spread=0.60))
+    alpha = sample("alpha", prior.exponent(0.075, spread=0.60), alike=True)
     A = deterministic("A", a * x.center**alpha)
     return A / x**alpha

@@ -8,7 +8,7 @@ from bayesscale.law import deterministic, law, prior, sample, split_at_center
 
 def coupled(N, D, a, b):
     """Return [(A / N^alpha)^(1/k) + (B / D^beta)^(1/k)]^k, which at the centre is a + b."""
-    k = sample("k", prior.positive(0.6, spread=0.5))
+    k = sample("k", prior.positive(0.6, spread=0.5), alike=True)
     alpha = sample("alpha", prior.exponent(0.30, spread=0.40), of=a)
     beta = sample("beta", prior.exponent(0.33, spread=0.50), of=b)
     A = deterministic("A", a * (a / (a + b)) ** (k - 1) * N.center**alpha)
@@ -49,6 +49,6 @@ def skaling_drift(N, D):
     data's centre, is no loss that cannot be removed.
     """
     E, a, b = split_at_center("E", "A", "B", reducible=prior.share(-0.7, spread=1.2), spread=1.5)
-    eps = sample("eps", dist.Normal(0.01, 0.02))
+    eps = sample("eps", dist.Normal(0.01, 0.02), alike=True)
     C_0 = deterministic("C_0", 6 * N.center * D.center)
     return E * (C_0 / 6) ** eps / (N**eps * D**eps) + coupled(N, D, a, b)

@@ -79,3 +79,27 @@ def tested(ladder, short):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SamplingWarning)  # the fits are short
         return bs.backtest(ladder, ["power(C)", "chinchilla"], cutoffs=(0.5, 0.75), average="equal", **short)
+
+
+@pytest.fixture(scope="session")
+def task_table():
+    """Return a ladder of 16 runs on two tasks whose laws are known: DataFrame of task, N, D, loss, accuracy, chance."""
+    rng = np.random.default_rng(0)
+    N = np.repeat(np.geomspace(1.9e8, 1.3e9, 4), 4)
+    D = 20 * N * np.tile([1.0, 2.0, 5.0, 10.0], 4)
+    tables = []
+    for task, E in {"easy": 0.5, "hard": 0.6}.items():
+        loss = E + 0.35 * (N / 5e8) ** -0.3 + 0.25 * (D / 3e10) ** -0.33
+        z = 4 * (0.9 - loss) + 0.02 * rng.standard_normal(16)
+        loss = loss * np.exp(0.005 * rng.standard_normal(16))
+        accuracy = 0.25 + 0.75 / (1 + np.exp(-z))
+        tables.append(pd.DataFrame(dict(task=task, N=N, D=D, loss=loss, accuracy=accuracy, chance=0.25)))
+    return pd.concat(tables, ignore_index=True)
+
+
+@pytest.fixture(scope="session")
+def task_ladder(task_table):
+    """Return what `bs.ladder` makes of it, in short fits."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SamplingWarning)
+        return bs.ladder(task_table, chains=2, draws=300, second_try=False)

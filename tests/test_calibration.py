@@ -4,11 +4,28 @@ import numpy as np
 import pytest
 
 import bayesscale as bs
+from bayesscale import law as laws
 from bayesscale.law import prior
+from bayesscale.scale import LOGIT
 
 # One law of each kind on every run of the tests; all of them, with more simulations, on the slow ones.
-KINDS = ("chinchilla", "critical_batch", "kaplan_nd", "power(C)", "repeated", "skaling")
+KINDS = (
+    "accuracy_direct",
+    "accuracy_link",
+    "chinchilla",
+    "critical_batch",
+    "error_exponential",
+    "kaplan_nd",
+    "power(C)",
+    "repeated",
+    "skaling",
+)
 OTHERS = (
+    "accuracy_direct_flops",
+    "accuracy_hill",
+    "accuracy_logistic",
+    "accuracy_one_step",
+    "accuracy_weibull",
     "batch_lr_power",
     "batch_power",
     "bnsl(C)",
@@ -33,14 +50,22 @@ OTHERS = (
 TYPICAL = 2.5
 
 
+def typical(law):
+    """Return what a typical run measures: a loss, or the share of questions answered right or wrong."""
+    return 0.5 if laws.named(law).scale is LOGIT else TYPICAL
+
+
 def sixteen_runs():
-    """Return four sizes by four tokens per parameter, with epochs, batch sizes and learning rates crossed evenly."""
+    """Return four sizes by four tokens per parameter, with epochs, batch sizes and learning rates crossed evenly.
+
+    Their losses are what laws of an accuracy take, with the accuracy of guessing.
+    """
     size, multiple = np.divmod(np.arange(16), 4)
     # Three mutually orthogonal Latin squares: any two factors meet at each pair of their levels once.
     epochs, batch, rate = (np.array(times)[size] ^ multiple for times in ([0, 1, 2, 3], [0, 2, 3, 1], [0, 3, 1, 2]))
     N = np.geomspace(1.9e8, 1.3e9, 4)[size]
     D = 20 * N * np.array([1.0, 2.0, 5.0, 10.0])[multiple]
-    columns = dict(B=2.0**17 * 4.0**batch, lr=2e-4 * 3.0**rate, U=D / 4.0**epochs)
+    columns = dict(B=2.0**17 * 4.0**batch, lr=2e-4 * 3.0**rate, U=D / 4.0**epochs, chance=0.25)
     return bs.read_runs(dict(N=N, D=D, loss=np.linspace(2.2, 3.5, 16), **columns))
 
 
@@ -50,15 +75,20 @@ def check(found):
     assert pvalues.min() > 1e-3 / len(pvalues), f"ranks are not uniform:\n{found}"
 
 
+def test_every_law_is_calibrated():
+    here = {laws.named(law).function.__name__ for law in KINDS + OTHERS}
+    assert here == {name for name in laws.names() if laws.named(name).built_in}
+
+
 @pytest.mark.parametrize("law", KINDS)
 def test_ranks_are_uniform(law):
-    check(bs.calibrate(law, sixteen_runs(), simulations=40, typical=TYPICAL))
+    check(bs.calibrate(law, sixteen_runs(), simulations=40, typical=typical(law)))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("law", KINDS + OTHERS)
 def test_ranks_are_uniform_in_many_simulations(law):
-    check(bs.calibrate(law, sixteen_runs(), simulations=200, typical=TYPICAL))
+    check(bs.calibrate(law, sixteen_runs(), simulations=200, typical=typical(law)))
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """The command line: the same numbers as Python, errors in one line, help that does not wait for JAX."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ import pandas as pd
 import pytest
 
 import bayesscale as bs
-from bayesscale.cli import main
+from bayesscale.cli import main, show
 from bayesscale.cli.messages import in_cli_words
 from bayesscale.cli.options import numbers, pairs
 from bayesscale.errors import NumberError
@@ -71,7 +72,20 @@ def test_help_is_light(arguments):
 
 
 @pytest.mark.parametrize(
-    "verb", ["demo", "fit", "predict", "allocate", "batch-size", "compare", "backtest", "laws", "datasets"]
+    "verb",
+    [
+        "demo",
+        "fit",
+        "predict",
+        "allocate",
+        "batch-size",
+        "learning-rate",
+        "compare",
+        "backtest",
+        "ladder",
+        "laws",
+        "datasets",
+    ],
 )
 def test_every_verb_has_help_with_examples_that_fit_a_terminal(said, verb):
     status, out, _ = said(verb, "--help")
@@ -286,6 +300,17 @@ def test_pairs():
             pairs([bad], option="columns")
 
 
+def test_numbers_are_written_as_they_are_read():
+    assert [show.number(x) for x in (1.028e11, 83_912.4, 482.01, 1.8172, 2e-5, float("inf"))] == [
+        "102.8B",
+        "83.91K",
+        "482.0",
+        "1.817",
+        "2.000e-05",
+        "inf",
+    ]
+
+
 def test_lists_keep_thousands_together():
     assert numbers(["7B,70B", "1,000,000", "13B"], option="N") == [7e9, 70e9, 1e6, 13e9]
     with pytest.raises(NumberError, match="--N: '7q' is not a number"):
@@ -295,6 +320,7 @@ def test_lists_keep_thousands_together():
 def test_remedies_are_said_as_options():
     assert in_cli_words('name yours with columns={"D": "tokens"}, or') == "name yours with --columns D=tokens, or"
     assert in_cli_words("fit with target_accept=0.99, or") == "fit with --target-accept 0.99, or"
+    assert in_cli_words('choose one, as in by="N"; there') == "choose one, as in --by N; there"
     assert in_cli_words("sample longer (warmup=, draws=)") == "sample longer (--warmup, --draws)"
 
 
@@ -342,6 +368,11 @@ def test_critical_batch_size_says_what_python_says(said, of_batches):
     for path, options, how in (
         (sweep, ["near-best", "--D", "100B", "--excess", "0.02"], dict(D="100B", excess=0.02)),
         (sweep, ["E_min/S_min", "--loss", "2.7"], dict(loss=2.7)),
+        (
+            sweep,
+            ["step-overhead", "--loss", "3.4", "--B-ref", "128K", "--overhead", "0.3"],
+            dict(loss=3.4, B_ref="128K", overhead=0.3),
+        ),
         (sweep, ["step-overhead", "--loss", "3.4", "--B-ref", "128K"], dict(loss=3.4, B_ref="128K")),
         (steps, ["step-overhead", "--B-ref", "128K"], dict(B_ref="128K")),
     ):
@@ -353,6 +384,7 @@ def test_critical_batch_size_says_what_python_says(said, of_batches):
         status, out, _ = said("batch-size", path, *size, "--critical", *options)
         assert status == 0
         assert out.startswith(f"critical batch size B ({options[0]})")
+        assert not re.search(r"\de\+\d", out), "tokens and steps are written as everywhere: 102.8B"
 
 
 @pytest.mark.parametrize(
@@ -362,6 +394,8 @@ def test_critical_batch_size_says_what_python_says(said, of_batches):
         (["--N", "1B", "--D", "100B", "--loss", "2.7"], "the best batch size does not go by --loss"),
         (["--N", "1B", "--D", "1T", "--critical", "E_min/S_min", "--loss", "2.7"], "does not go by --D"),
         (["--N", "1B", "--D", "1T", "--critical", "near-best", "--B-ref", "1M"], "does not go by --B-ref"),
+        (["--N", "1B", "--D", "1T", "--excess", "0.1"], "the best batch size does not go by --excess"),
+        (["--N", "1B", "--loss", "2.7", "--critical", "E_min/S_min", "--overhead", "0.1"], "does not go by --overhead"),
         (["--N", "1B", "--critical", "step-overhead"], "needs --loss ... and --B-ref ..."),
         (["--N", "1B", "--critical", "step-overhead", "--loss", "2.7", "--B-ref", "0"], "B_ref must be positive"),
         (["--N", "1B", "--D", "1T", "--critical", "largest"], "near-best"),
@@ -373,7 +407,33 @@ def test_batch_size_refuses_in_the_words_of_its_options(said, of_batches, option
     assert words in err
 
 
+def test_learning_rate_says_what_python_says(said, folder):
+    N, D, lr = (x.ravel() for x in np.meshgrid([2e8, 5e8], [4e9, 1e10], np.geomspace(1e-4, 1e-2, 8)))
+    best = 2e-3 * (N / 2e8) ** -0.3
+    loss = (1.8 + 400 / N**0.35 + 2000 / D**0.37) * (1 + 0.01 * np.log(lr / best) ** 2)
+    loss = loss * np.exp(0.002 * np.random.default_rng(0).standard_normal(len(N)))
+    post = bs.fit("lr_power", dict(N=N, D=D, lr=lr, loss=loss), discrepancy=False)
+    post.save(folder / "rates.nc")
+    asked = ["learning-rate", "rates.nc", "--N", "1B", "--D", "20B"]
+    found = document(said(*asked, "--json"))
+    python = bs.optimal_lr(post, N="1B", D="20B")
+    assert found["answer"]["lr"] == pytest.approx(python.table().loc["lr"].to_dict())
+    assert found["near_optimal"]["lr"] == pytest.approx(list(python.near_optimal))
+    status, out, err = said(*asked)
+    assert (status, err) == (0, "")
+    assert "best lr for N = 1B, D = 20B" in out
+    status, _, err = said(*asked, "--B", "1q")
+    assert status == 2
+    assert "--B: '1q' is not a number" in err
+
+
+def test_learning_rate_needs_a_law_with_one(said, saved):
+    status, _, err = said("learning-rate", saved, "--N", "1B", "--D", "100B")
+    assert status == 2
+    assert "the best lr needs a law with lr in it" in err
+
+
 def test_batch_size_needs_a_law_with_one(said, saved):
     status, _, err = said("batch-size", saved, "--N", "1B", "--D", "100B")
     assert status == 2
-    assert "there is no B in law chinchilla" in err
+    assert "the best B needs a law with B in it" in err

@@ -85,7 +85,7 @@ def test_rows_that_fill_the_shape_do_nothing(post):
     bare = dataclasses.replace(
         rows,
         log_x={k: v[:36] for k, v in rows.log_x.items()},
-        **{k: getattr(rows, k)[:36] for k in ("log_y", "weight", "run", "order", "gap")},
+        **{k: getattr(rows, k)[:36] for k in ("measured", "weight", "run", "order", "gap")},
     )
     np.testing.assert_allclose(log_densities(post.law, post.noise, bare, values)[0], filled[:, :36], rtol=1e-12)
 
@@ -208,6 +208,10 @@ def test_what_it_needs_is_said(ladder):
     both = bs.read_runs(ladder.table.assign(run=np.repeat(np.arange(4), 4))[["run", "N", "loss"]])
     with pytest.raises(RunsError, match="a column S, D or C"):
         bs.fit("power(N)", both, noise="curve", discrepancy=False)
+    weighted = bs.read_runs(curves(np.random.default_rng(0)).table.assign(weight=2.0))
+    for ask in (bs.fit, bs.prior_predictive):
+        with pytest.raises(RunsError, match="cannot count rows by a column weight"):
+            ask("pure_power(S)", weighted, noise="curve", discrepancy=False)
     with pytest.raises(LawError, match="there are student-t, normal, laplace, curve"):
         bs.fit("chinchilla", ladder, noise="curves", discrepancy=False)
 

@@ -72,7 +72,7 @@ def test_the_density_is_that_of_the_process(small, bent):
     np.testing.assert_allclose(bent.log_likelihood.reshape(-1, 60)[:5], density, rtol=1e-6)
     plain = bs.fit("chinchilla", small, discrepancy=False)
     assert "tau" not in plain.draws
-    added = stats.lognorm.logpdf(d["tau"], 0.4, scale=0.008) + stats.norm.logpdf(d["bend"]).sum(axis=1)
+    added = stats.lognorm.logpdf(d["tau"], 0.4, scale=0.006) + stats.norm.logpdf(d["bend"]).sum(axis=1)
     of_law = [stats.norm.logpdf(np.log(d["level"]), 0, 0.1) - np.log(d["level"])]
     for name in ("reducible", "share_A"):
         p = d[name]

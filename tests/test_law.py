@@ -8,12 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from numpyro import distributions as dist
+from scipy import stats
 
 import bayesscale as bs
 from bayesscale import law as laws
 from bayesscale.errors import LawError
 from bayesscale.law import Covariate, Law, law, prior, sample, split_at_center, value_at_center
 from bayesscale.models import chinchilla, power, pure_power
+from bayesscale.prior_forecast import prior_draws
 
 
 @pytest.fixture
@@ -152,7 +154,7 @@ def test_evaluate_says_what_is_missing():
 
 
 def test_prior_predictive_is_as_wide_as_the_priors_say(ladder):
-    forecast = bs.prior_predictive("chinchilla", ladder, draws=2000, kind="mean")
+    forecast = bs.prior_predictive("chinchilla", ladder, discrepancy=False, draws=2000, kind="mean")
     assert forecast.draws.shape == (2000, len(ladder))
     geometric_mean = np.exp(np.log(ladder.column("loss")).mean())
     # Near the data's centre the prior is `level`: LogNormal(0, .1), whatever the rest.
@@ -163,6 +165,40 @@ def test_prior_predictive_is_as_wide_as_the_priors_say(ladder):
     # Losses fall with N and D under every draw.
     order = np.lexsort((ladder.column("D"), ladder.column("N")))
     assert np.all(np.diff(forecast.draws[:, order[[0, -1]]], axis=1) < 0)
+
+
+def test_prior_draws_of_a_built_in_law_are_those_of_its_priors():
+    noise = bs.noise.named("student-t")
+    drawn = prior_draws(chinchilla, noise, draws=4000, seed=1)
+    priors = {**chinchilla.priors(), **noise.priors()}
+    assert drawn.keys() == priors.keys()
+    for name, values in drawn.items():
+        again = np.asarray(priors[name].sample(jax.random.PRNGKey(7), (4000,)))
+        assert stats.ks_2samp(values, again).pvalue > 1e-4, name
+    ranks = np.triu(stats.spearmanr(np.column_stack(list(drawn.values()))).statistic, 1)
+    assert np.abs(ranks).max() < 0.07
+
+
+def test_a_prior_may_depend_on_an_earlier_parameter_and_on_the_data_s_centre(registry, ladder):
+    @law(takes="C")
+    def chained(C):
+        """L(C) = a + b C_0 / C"""
+        a = sample("a", prior.positive(1.0, spread=0.5))
+        b = sample("b", prior.positive(2.0 * a, spread=0.1))
+        C_0 = sample("C_0", prior.positive(C.center, spread=0.2))
+        return a + b * C_0 / C
+
+    drawn = prior_draws(chained, bs.noise.named("normal"), centers=dict(C=1e20, loss=2.0), draws=4000)
+    ratio = np.log(drawn["b"] / drawn["a"])
+    assert np.std(np.log(drawn["a"])) == pytest.approx(0.5, rel=0.1)
+    assert np.mean(ratio) == pytest.approx(np.log(2.0), abs=0.01)
+    assert np.std(ratio) == pytest.approx(0.1, rel=0.1)
+    assert np.median(drawn["C_0"]) == pytest.approx(1e20, rel=0.03)
+    # At the centre the law is a + b = 3 a, nearly: as wide as a, and no wider.
+    middle = ladder.select(np.argsort(np.abs(np.log(ladder.column("C") / 2e20)))[:1])
+    made = bs.prior_predictive(chained, middle, discrepancy=False, kind="mean", draws=4000)
+    assert made.median[0] == pytest.approx(3.0, rel=0.05)
+    assert np.std(np.log(made.draws)) == pytest.approx(np.hypot(0.5, 2 / 3 * np.hypot(0.1, 0.2)), rel=0.1)
 
 
 def test_a_covariate_computes_like_its_values(registry):

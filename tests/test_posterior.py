@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 import bayesscale as bs
+from bayesscale.discrepancy import Discrepancy
 from bayesscale.errors import LawError, NumberError, RunsError
 from bayesscale.models import chinchilla
 
@@ -160,6 +161,29 @@ def test_prior_predictive_scatters_as_the_model_does(ladder):
     assert abs(stats.spearmanr(together[:, 0], together[:, 2]).statistic) < 0.1
     known = scatter(loss_error=0.1 * table["loss"])
     assert np.std(known[:, 0]) == pytest.approx(0.1, rel=0.1)
+
+
+def test_prior_predictive_bends_as_the_discrepancy_has_it(ladder):
+    """As far from the law as tau says for each e-fold of compute below the largest run, and not at all there."""
+    bend = Discrepancy(tau=bs.law.prior.positive(0.02, spread=0.01))
+    how = dict(kind="mean", draws=2000, seed=3)
+    bent, plain = (bs.prior_predictive("chinchilla", ladder, discrepancy=d, **how) for d in (bend, False))
+    assert list(bent.logs) == ["parameters", "discrepancy"]
+    assert list(plain.logs) == ["parameters"]
+    away = np.log(ladder.column("C").max() / ladder.column("C"))
+    np.testing.assert_allclose(bent.logs["discrepancy"].std(axis=0), 0.02 * away, rtol=0.1, atol=1e-9)
+    np.testing.assert_allclose(np.log(bent.draws), sum(bent.logs.values()), rtol=1e-9)
+    by_default = bs.prior_predictive("chinchilla", ladder, draws=50)
+    assert list(by_default.logs) == ["parameters", "discrepancy", "noise"]
+    assert by_default.bent
+    # What says nothing of how large a run is has none: a law of the batch size that gives the steps.
+    steps = bs.prior_predictive("steps_examples", dict(B=[1e5, 1e6], S=[1e4, 3e3]), draws=50)
+    assert list(steps.logs) == ["parameters", "noise"]
+
+
+def test_a_level_in_percent_is_refused(fitted):
+    with pytest.raises(LawError, match=r"a probability such as 0\.95, not 95"):
+        fitted.summary(level=95)
 
 
 def test_noises(ladder):

@@ -7,8 +7,9 @@ import inspect
 from cyclopts import App, Parameter
 
 import bayesscale as bs
-from bayesscale.cli.decisions import allocate, batch_size
+from bayesscale.cli.decisions import allocate, batch_size, learning_rate
 from bayesscale.cli.evaluation import backtest
+from bayesscale.cli.ladders import ladder
 from bayesscale.cli.listings import datasets, laws
 from bayesscale.cli.verbs import compare, demo, fit, predict
 
@@ -30,7 +31,9 @@ app = App(
     default_parameter=Parameter(negative=()),
 )
 
-for _place, _verb in enumerate((demo, fit, predict, allocate, batch_size, compare, backtest, laws, datasets)):
+VERBS = (demo, fit, predict, allocate, batch_size, learning_rate, compare, backtest, ladder, laws, datasets)
+
+for _place, _verb in enumerate(VERBS):
     # Help is the docstring; its Examples, which cyclopts leaves out, stand at the end.
     _, _, _examples = inspect.getdoc(_verb).partition("\nExamples\n--------\n")
     _indented = "\n".join(f"  {line}" for line in _examples.splitlines())

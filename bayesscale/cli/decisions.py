@@ -13,7 +13,7 @@ from bayesscale.cli.messages import doing
 from bayesscale.cli.options import Flag, Level, Number, number
 from bayesscale.errors import LawError, RunsError
 
-__all__ = ["allocate", "batch_size"]
+__all__ = ["allocate", "batch_size", "learning_rate"]
 
 INTERVALS = (0.5, 0.8, 0.95)
 
@@ -79,8 +79,8 @@ def batch_size(
     critical: Literal["E_min/S_min", "step-overhead", "near-best"] | None = None,
     loss: Number = None,
     b_ref: Annotated[Number, Parameter(name="--B-ref")] = None,
-    overhead: float = 0.2,
-    excess: float = 0.01,
+    overhead: float | None = None,
+    excess: float | None = None,
     tolerance: float = 0.001,
     level: Annotated[tuple[Level, ...], Parameter(consume_multiple=True, show_default="0.5 0.8 0.95")] = INTERVALS,
     json: Flag = False,
@@ -115,9 +115,9 @@ def batch_size(
     b_ref
         Tokens per batch to count from, for step-overhead.
     overhead
-        Share of additional steps, for step-overhead: 0.2 is 20%.
+        Share of additional steps, for step-overhead: 0.2 is 20%. [default: 0.2]
     excess
-        Share of additional loss, for near-best: 0.01 is 1%.
+        Share of additional loss, for near-best: 0.01 is 1%. [default: 0.01]
     tolerance
         Relative excess loss that counts as near-optimal.
     level
@@ -134,6 +134,7 @@ def batch_size(
     given = {k: number(v, option=k) for k, v in (("N", n), ("D", d), ("lr", lr)) if v is not None}
     asked = (("loss", loss, "loss"), ("B_ref", b_ref, "B-ref"))
     target = {k: number(v, option=option) for k, v, option in asked if v is not None}
+    target |= {k: v for k, v in (("overhead", overhead), ("excess", excess)) if v is not None}
     _refuse_unused(critical, target, given)
     with doing(f"starting JAX and reading {posterior}"):
         post = bs.load(posterior)
@@ -141,17 +142,63 @@ def batch_size(
             found = bs.optimal_batch(post, tolerance=tolerance, **given)
         else:
             _refuse_missing(critical, target, post)
-            shares = dict(overhead=overhead, excess=excess)
-            found = bs.critical_batch(post, definition=critical, **target, **shares, **given)
+            found = bs.critical_batch(post, definition=critical, **target, **given)
     _show(found, post, level=level, json=json)
 
 
-# What each definition of a critical batch size goes by. An option that changes nothing would pass for one that did.
+def learning_rate(
+    posterior: ExistingFile,
+    /,
+    *,
+    n: Annotated[Number, Parameter(name="--N")] = None,
+    d: Annotated[Number, Parameter(name="--D")] = None,
+    b: Annotated[Number, Parameter(name="--B")] = None,
+    tolerance: float = 0.001,
+    level: Annotated[tuple[Level, ...], Parameter(consume_multiple=True, show_default="0.5 0.8 0.95")] = INTERVALS,
+    json: Flag = False,
+):
+    """Find the best peak learning rate for a model and its tokens.
+
+    The optimum is flat, so the range of learning rates that cost next to nothing says more than the optimum.
+
+    Parameters
+    ----------
+    posterior
+        What "bayesscale fit --out posterior.nc" has saved, of a law with a learning rate in it: lr_power or
+        batch_lr_power fitted to a sweep.
+    n
+        Parameters.
+    d
+        Training tokens.
+    b
+        Tokens per batch; tuned together with the learning rate if the law has one and it is not given.
+    tolerance
+        Relative excess loss that counts as near-optimal.
+    level
+        Mass of the equal-tailed intervals.
+    json
+        Print one JSON document instead.
+
+    Examples
+    --------
+    bayesscale learning-rate posterior.nc --N 1B --D 100B
+    bayesscale learning-rate posterior.nc --N 1B --D 100B --B 1M
+    """
+    given = {k: number(v, option=k) for k, v in (("N", n), ("D", d), ("B", b)) if v is not None}
+    with doing(f"starting JAX and reading {posterior}"):
+        post = bs.load(posterior)
+        found = bs.optimal_lr(post, tolerance=tolerance, **given)
+    _show(found, post, level=level, json=json)
+
+
+# What each definition of a critical batch size must be told, and what it may be. An option that changes nothing would
+# pass for one that did.
 ASKED_BY = {None: (), "E_min/S_min": ("loss",), "step-overhead": ("loss", "B_ref"), "near-best": ()}
+MAY_BE_TOLD = {"step-overhead": ("overhead",), "near-best": ("excess",)}
 
 
 def _refuse_unused(critical, target, given):
-    unused = [k for k in target if k not in ASKED_BY[critical]]
+    unused = [k for k in target if k not in (*ASKED_BY[critical], *MAY_BE_TOLD.get(critical, ()))]
     if "D" in given and "loss" in ASKED_BY[critical]:
         unused.append("D")
     if unused:

@@ -20,7 +20,7 @@ def backtest(
     /,
     *,
     laws: Words = ("chinchilla",),
-    by: str = "C",
+    by: str | None = None,
     cutoffs: Words = ("0.5", "0.65", "0.8"),
     horizon: Number = None,
     least: Count = 8,
@@ -41,7 +41,7 @@ def backtest(
     laws
         Their names, over a column where it is to be chosen. [default: chinchilla]
     by
-        The column that says how large a run is.
+        The column that says how large a run is. [default: C, or the only size that the laws take]
     cutoffs
         Where the table is divided, one test each: shares of the runs, or values such as 1e20. [default: 0.5 0.65 0.8]
     horizon
@@ -79,16 +79,18 @@ def backtest(
         tested.table.to_csv(out, index=False)
     overall, far = tested.summary(), tested.summary(by=["law", "factor"])
     if json:
-        document = {"rows": len(runs), "by": by, "cutoffs": sorted(tested.table["cutoff"].unique())}
+        document = {"rows": len(runs), "by": tested.by, "cutoffs": sorted(tested.table["cutoff"].unique())}
         document |= {"laws": overall.reset_index().to_dict("records"), "factors": far.reset_index().to_dict("records")}
         show.print_json(document | {"notes": tested.notes, "saved": out and str(out)})
         return
     count = tested.table["cutoff"].nunique()
-    show.text(f"{len(runs)} rows of {table}, fitted up to {count} cutoff(s) of {by}, scored beyond", style="bold")
+    show.text(
+        f"{len(runs)} rows of {table}, fitted up to {count} cutoff(s) of {tested.by}, scored beyond", style="bold"
+    )
     show.text("how often the 50, 80 and 95% intervals held; width of the 95% interval; bias of the median")
     show.text()
     show.backtest(overall)
-    show.heading(f"By how many times the {by} of the cutoff was forecast")
+    show.heading(f"By how many times the {tested.by} of the cutoff was forecast")
     show.backtest(far)
     show.text()
     for note in tested.notes:

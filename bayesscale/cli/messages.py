@@ -57,6 +57,7 @@ def spoken_warnings():
 def in_cli_words(text: str) -> str:
     """Turn the remedies of a message, which are in Python, into options: ``columns={"N": "p"}``, ``--columns N=p``."""
     text = re.sub(r"""\b(columns|units)=\{(['"])(\w+)\2: (['"])(.+?)\4\}""", r"--\1 \3=\5", text)
+    text = re.sub(r"""\bby=(['"])(\w+)\1""", r"--by \2", text)
     text = re.sub(r"predict\((\w+)=\.\.\.\)", r"--\1 ...", text)
     text = text.replace(".check()", "the fit check")
     sampler = re.compile(r"\b(draws|warmup|target_accept|cutoffs|least)=([\d.]*)")

@@ -30,6 +30,7 @@ __all__ = [
     "comparison",
     "forecast",
     "heading",
+    "ladder",
     "number",
     "parameters",
     "print_json",
@@ -84,7 +85,11 @@ def print_table(
 
 
 def number(x: float) -> str:
-    """Write a number with four significant digits."""
+    """Write a number with four significant digits; a large one as it is read: 102.8B."""
+    if abs(x) >= 1e4 and math.isfinite(x):
+        from bayesscale.units import format_number
+
+        return format_number(x, digits=4)
     return f"{x:#.4g}".rstrip(".")
 
 
@@ -137,6 +142,29 @@ def forecast(made: Forecast, *, targets: Iterable[str], level: Iterable[float], 
         rows.append([*target, number(row["median"]), *intervals, *(values[at] for values in (extra or {}).values())])
     columns = [*targets, "median", *(f"{m}% interval" for m in masses), *(extra or {})]
     print_table(columns, rows, left=0)
+
+
+def ladder(table: pd.DataFrame, *, N: float, D: float, over: str, level: Iterable[float], above: float | None) -> None:
+    """Print the accuracies of one model in percent, task by task, and below what to think of them."""
+    from bayesscale.units import format_number
+
+    heading(f"At N = {format_number(N)}, D = {format_number(D)}")
+    rows = []
+    for row in table.to_dict("records"):
+        spans = [[f"{100 * row[f'{side}{m}']:.1f}" for side in ("low", "high")] for m in _masses(level)]
+        spans = [_sign("–", " to ").join(ends) for ends in spans]
+        chance = [] if above is None else [f"{row['probability_above']:.2f}"]
+        rows.append([row[over], f"{100 * row['median']:.1f}", *spans, *chance])
+    chance = [] if above is None else [f"P(> {100 * above:g}%)"]
+    print_table([over, "median", *(f"{m}% interval" for m in _masses(level)), *chance], rows)
+    text()
+    for verdict, those in table.groupby("verdict", sort=False):
+        if (those["why"] == "").all():
+            text(f"{verdict}: {', '.join(map(str, those[over]))}")
+            continue
+        text(f"{verdict}:")
+        for task, why in zip(those[over], those["why"], strict=True):
+            text(f"{task}: {why}", indent=2)
 
 
 def answer(table: pd.DataFrame, *, level: Iterable[float]) -> None:

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from bayesscale.decide.answers import Optimum
+from bayesscale.decide.draws import need
 from bayesscale.decide.line_search import least_along
-from bayesscale.errors import LawError, RunsError
+from bayesscale.errors import RunsError
 from bayesscale.units import format_number, parse_number
 
 __all__ = ["allocate"]
@@ -57,10 +58,7 @@ def allocate(post, *, C, N=None, inference_tokens=0.0, D_max=None, N_max=None, t
     percent of the loss (several where N and D depend on each other, as in `skaling` with a small k), so the
     near-optimal range says more than the optimum's interval.
     """
-    if set(post.law.columns) != {"N", "D"}:
-        raise LawError(
-            f"allocate needs a law in N and D, such as chinchilla; {post.law.name} takes {', '.join(post.law.columns)}"
-        )
+    need(post, lambda law: set(law.columns) == {"N", "D"}, "allocate needs a law in N and D, such as chinchilla")
     budget = dict(C=parse_number(C, name="C"), inference_tokens=parse_number(inference_tokens, name="inference_tokens"))
     budget |= {k: parse_number(v, name=k) for k, v in (("D_max", D_max), ("N_max", N_max)) if v is not None}
     low, high = _allowed(**budget)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bayesscale.decide.answers import Optimum
+from bayesscale.decide.draws import need
 from bayesscale.decide.line_search import least_along
 from bayesscale.errors import LawError, RunsError
 from bayesscale.table_columns import COVARIATES
@@ -81,11 +82,8 @@ def optimal_lr(post, *, tolerance: float = 0.001, **given) -> Optimum:
 
 def _tuned(post, over, other, tolerance, given) -> Optimum:
     takes = post.law.columns
-    if over not in takes:
-        raise LawError(
-            f"there is no {over} in law {post.law.name}, which takes {', '.join(takes)}: fit one that has, such as "
-            "batch_lr_power, to a sweep"
-        )
+    needed = f"the best {over} needs a law with {over} in it, such as batch_lr_power fitted to a sweep"
+    need(post, lambda law: over in law.columns, needed)
     if post.law.gives in COVARIATES:
         raise LawError(
             f"law {post.law.name} gives {post.law.gives}, which has no best {over}; critical_batch says how far a "

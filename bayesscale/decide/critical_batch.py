@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -10,26 +10,26 @@ import numpy as np
 import pandas as pd
 
 from bayesscale.decide.answers import Answer
+from bayesscale.decide.draws import need, of_each_draw
 from bayesscale.decide.line_search import golden
 from bayesscale.decide.truth import truth
 from bayesscale.errors import LawError, RunsError
-from bayesscale.inference import compiling, precise
 from bayesscale.targets import read_targets
 from bayesscale.units import parse_number
 
 __all__ = ["critical_batch"]
 
-# What each definition needs to know beside the posterior of a law of the loss.
+# What each definition needs to know beside the posterior of a law of the loss, and what it is unless given.
 DEFINITIONS = {
-    "E_min/S_min": ("loss",),
-    "step-overhead": ("loss", "B_ref", "overhead"),
-    "near-best": ("D", "excess"),
+    "E_min/S_min": {"loss": None},
+    "step-overhead": {"loss": None, "B_ref": None, "overhead": 0.2},
+    "near-best": {"excess": 0.01},
 }
 FAR = 60 * np.log(10)  # a batch of 1e60 times the runs' is without end, even where its term falls as B^-.1
 GRID, HALVINGS = 121, 64
 
 
-def critical_batch(post, *, definition: str, loss=None, B_ref=None, overhead=0.2, excess=0.01, **given) -> Answer:
+def critical_batch(post, *, definition: str, loss=None, B_ref=None, overhead=None, excess=None, **given) -> Answer:
     """Compute the critical batch size from a posterior, in the definition asked for.
 
     The same runs give critical batch sizes that differ in level and in exponent, depending on the definition; there is
@@ -47,11 +47,13 @@ def critical_batch(post, *, definition: str, loss=None, B_ref=None, overhead=0.2
         from `B_ref` by the share `overhead`: B S(B) = (1 + overhead) B_ref S(B_ref).
         ``"near-best"``: the largest batch whose loss, for the same N and D, is within the share `excess` of the best.
     loss : number
-        The target loss, for a law of the loss.
+        The target loss of ``"E_min/S_min"`` and ``"step-overhead"``, for a law of the loss.
     B_ref : number or str
-        Tokens per batch from which linear scaling counts.
-    overhead, excess : float
-        Shares: .2 is 20 %.
+        Tokens per batch from which linear scaling counts, for ``"step-overhead"``.
+    overhead : float
+        Share of additional steps for ``"step-overhead"``: .2, which is 20 %, unless given.
+    excess : float
+        Share of additional loss for ``"near-best"``: .01 unless given.
     **given : number or str
         What else the law takes, such as ``N="1B"``, and D for ``"near-best"``.
 
@@ -68,56 +70,51 @@ def critical_batch(post, *, definition: str, loss=None, B_ref=None, overhead=0.2
     Raises
     ------
     LawError
-        The definition is unknown, or has no meaning for this law.
+        The definition is unknown, has no meaning for this law, or does not go by something that was given.
     RunsError
         What the definition needs is missing or not a positive number.
     """
     law = post.law
     if definition not in DEFINITIONS:
         raise LawError(f"definition is one of {', '.join(map(repr, DEFINITIONS))}, not {definition!r}")
-    if "B" not in law.columns or not (law.gives == "S" or {"S", "D"} & set(law.columns)):
-        raise LawError(
-            f"law {law.name} takes {', '.join(law.columns)} and gives {law.gives}: a critical batch size needs a law "
-            "with B and with S or D in it, such as three_term or steps_examples"
-        )
+    suits = "a critical batch size needs a law with B and with S or D in it, such as three_term or steps_examples"
+    need(post, lambda law: "B" in law.columns and (law.gives == "S" or {"S", "D"} & set(law.columns)), suits)
     of_steps = law.gives == "S"
     if of_steps and definition == "near-best":
         raise LawError(
             f'"near-best" compares losses at fixed tokens, which law {law.name} does not give: take three_term'
         )
-    shares = {"overhead": overhead, "excess": excess}
-    asked = {"loss": loss, "B_ref": B_ref, **{k: shares[k] for k in DEFINITIONS[definition] if k in shares}}
-    asked = {k: asked[k] for k in DEFINITIONS[definition] if k != "D" and not (of_steps and k == "loss")}
+    said = {"loss": loss, "B_ref": B_ref, "overhead": overhead, "excess": excess}
+    said = {k: v for k, v in said.items() if v is not None}
+    asked = {k: said.get(k, v) for k, v in DEFINITIONS[definition].items() if not (of_steps and k == "loss")}
+    needed = [k for k in law.columns if k not in ("B", "S", "D")] + ["D"] * (definition == "near-best")
+    # What a covariate that is missing may follow from is no mistake.
+    more = [k for k in given if k not in needed] if set(needed) <= set(given) else []
+    if unused := [*(k for k in said if k not in asked), *more]:
+        raise LawError(
+            f'the definition "{definition}" does not go by {" or ".join(unused)}, for law {law.name} by '
+            f"{', '.join([*needed, *asked]) or 'nothing'}: leave it out"
+        )
     if missing := [k for k, v in asked.items() if v is None]:
         raise RunsError(f'the definition "{definition}" needs {" and ".join(missing)}=')
     asked = {k: parse_number(v, name=k) for k, v in asked.items()}
     if bad := [k for k, v in asked.items() if not v > 0]:
         raise RunsError(f"{', '.join(bad)} must be positive")
-    needed = [k for k in law.columns if k not in ("B", "S", "D")] + ["D"] * (definition == "near-best")
-    target = read_targets(takes=needed, **given) if needed else pd.DataFrame(given, index=[0])
+    target = read_targets(takes=needed, **given) if needed else pd.DataFrame(index=[0])
     if len(target) != 1:
         raise RunsError(f"{len(target)} targets: ask for one at a time")
     fixed = {k: float(target[k].iloc[0]) for k in needed}
 
     logs = {k: np.log(v) for k, v in {**fixed, **asked}.items()}
-    draws = pd.concat(
-        [_of_each_draw(member, definition, logs) for member in post.resampled().values()], ignore_index=True
-    )
+    # A contour of equal loss runs over all scales: so far from the runs a bend would be all there is.
+    found = of_each_draw(post, partial(_compiled, definition=definition), logs, bent=definition == "near-best")
+    draws = pd.DataFrame({k: np.exp(v) for k, v in found.items()})
     if lost := int((~np.isfinite(draws).all(axis=1)).sum()):
         raise LawError(
             f'in {lost} of {len(draws)} draws law {law.name} has no critical batch size "{definition}" for what was '
             "asked: the target may be out of reach at every batch size, or the law sets no limit to the batch"
         )
     return Answer(draws, {"definition": definition, **fixed, **asked})
-
-
-def _of_each_draw(post, definition, logs):
-    # A contour of equal loss runs over all scales: so far from the runs a bend would be all there is.
-    bends = post.bends if definition == "near-best" else None
-    draws = ({k: post.flat_draws[k] for k in post.law.priors()}, bends)
-    with precise(post.settings.get("precision", "float64")), compiling():
-        arrays = jax.tree.map(jnp.asarray, (draws, logs, dict(post.centers)))
-        return pd.DataFrame({k: np.exp(np.asarray(v)) for k, v in _compiled(post.law, definition)(*arrays).items()})
 
 
 def _root(rises_through_zero, low, high):

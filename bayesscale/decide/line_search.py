@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from bayesscale.decide.answers import Optimum
+from bayesscale.decide.draws import of_each_draw
 from bayesscale.decide.truth import truth
 from bayesscale.errors import LawError
-from bayesscale.inference import compiling, precise
 
 __all__ = ["golden", "least_along"]
 
@@ -81,8 +81,8 @@ def least_along(post, over, line, log_grid, given, *, follows, said, tolerance, 
     if not tolerance > 0:
         raise LawError(f"tolerance is a relative excess such as 0.001 for 0.1 %, not {tolerance!r}")
     second, inner_grid = inner or (None, np.zeros(0))
-    each = [_along(member, line, over, second, (log_grid, inner_grid, given)) for member in post.resampled().values()]
-    best, least, on_grid, at_best = map(np.concatenate, zip(*each, strict=True))
+    program = partial(_compiled, line=line, over=over, second=second)
+    best, least, on_grid, at_best = of_each_draw(post, program, log_grid, inner_grid, given)
     choice, gives = np.exp(best), post.law.gives
     tuned = {second: np.exp(at_best)} if second else {}
     draws = pd.DataFrame({over: choice, **follows(choice), **tuned, gives: least})
@@ -94,16 +94,10 @@ def least_along(post, over, line, log_grid, given, *, follows, said, tolerance, 
     return Optimum(draws, said, over, candidates, tolerance, at_edge, gives)
 
 
-def _along(post, line, over, second, asked):
-    """Return the optimum of each draw, its value, the values on the grid, and what the second covariate is there."""
-    draws = ({k: post.flat_draws[k] for k in post.law.priors()}, post.bends)
-    with precise(post.settings.get("precision", "float64")), compiling():
-        arrays = jax.tree.map(jnp.asarray, (draws, *asked, dict(post.centers)))
-        return tuple(map(np.asarray, _compiled(post.law, line, over, second)(*arrays)))
-
-
 @lru_cache(maxsize=128)
 def _compiled(law, line, over, second):
+    """Give the optimum of each draw, its value, the values on the grid, and what the second covariate is there."""
+
     def one(draw, grid, inner_grid, given, centers):
         expected = truth(law, draw, centers)
 

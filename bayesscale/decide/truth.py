@@ -31,6 +31,6 @@ def truth(law, draw, centers):
             return expected
         tokens = {"D": logs["S"] + logs["B"]} if {"S", "B"} <= set(logs) else {}
         scale = {c: jnp.broadcast_to({**tokens, **logs}[c], size) for c in bend.columns}
-        return expected * jnp.exp(bend.of(scale))
+        return law.scale.back(law.scale.to(expected) + bend.of(scale))
 
     return value

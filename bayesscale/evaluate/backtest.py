@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -12,11 +12,13 @@ import pandas as pd
 
 from bayesscale import law as laws_
 from bayesscale.errors import BayesscaleWarning, LawError, RunsError, SamplingWarning
+from bayesscale.evaluate.finding import Finding
 from bayesscale.evaluate.members import labels
 from bayesscale.evaluate.scores import score
 from bayesscale.fitting import fit_many
 from bayesscale.forecast import log_density
 from bayesscale.posterior import Posterior
+from bayesscale.reach import column_of_size
 from bayesscale.runs import Runs, read_runs
 from bayesscale.units import format_number, parse_number
 
@@ -34,7 +36,7 @@ FACTOR_NAMES = (
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Backtest:
+class Backtest(Finding):
     """Forecasts of a table's larger runs from its smaller ones, and how good they were.
 
     Parameters
@@ -168,20 +170,18 @@ class Backtest:
         """How large the run of each row of the table is."""
         return (self.table["factor"] * self.table["cutoff"]).to_numpy()
 
-    def __repr__(self):
-        shown = self.summary().to_string(float_format=lambda x: f"{x:.3g}")
-        return "\n".join([f"backtest: fitted below a cutoff of {self.by}, scored above it", shown, *self.notes])
+    def _headline(self):
+        return f"backtest: fitted below a cutoff of {self.by}, scored above it"
 
-    def _repr_html_(self):
-        shown = self.summary().to_html(float_format=lambda x: f"{x:.3g}", border=0)
-        return shown + "".join(f"<p>{note}</p>" for note in self.notes)
+    def _shown(self):
+        return self.summary()
 
 
 def backtest(
     runs,
     laws="chinchilla",
     *,
-    by: str = "C",
+    by: str | None = None,
     cutoffs=CUTOFFS,
     horizon=None,
     least: int = 8,
@@ -194,8 +194,9 @@ def backtest(
     ----------
     runs : Runs, DataFrame or path
     laws : str or Law, or sequence of them
-    by : str
-        The column that says how large a run is.
+    by : str, optional
+        The column that says how large a run is: compute ``C``, or in a table without it the only size that the laws
+        take, unless given.
     cutoffs : sequence
         Shares of the runs below 1, or values of `by` such as ``"1e20"``: what is at or below is fitted.
     horizon : number, optional
@@ -215,7 +216,7 @@ def backtest(
     Raises
     ------
     RunsError
-        No cutoff leaves enough rows to fit and one to forecast.
+        No cutoff leaves enough rows to fit and one to forecast, or it is not clear what says how large a run is.
 
     Notes
     -----
@@ -233,7 +234,7 @@ def rollout(
     members: Mapping[str, dict],
     runs: Runs,
     *,
-    by="C",
+    by=None,
     cutoffs=CUTOFFS,
     horizon=None,
     least=8,
@@ -251,6 +252,7 @@ def rollout(
     """
     if average not in (None, "rollout", "loo", "equal"):
         raise LawError(f'average is "rollout", "loo" or "equal", not {average!r}')
+    by = by or _column_of_size(runs, [how["law"] for how in members.values()])
     size = _sizes(runs, by)
     folds = _folds(size, runs, cutoffs, horizon, least, by)
     tables = [runs.select(fitted) for _, fitted, _ in folds]
@@ -280,7 +282,7 @@ def _averaged(fits, weights, **rolled):
     try:
         return average(fits, weights, **(rolled if weights == "rollout" else {}))
     except RunsError:  # a fold too small for a rollout of its own says nothing of the laws
-        return average(fits, "equal")
+        return replace(average(fits, "equal"), weighting=weights)
 
 
 def _scored(name, post, size, runs, fold):
@@ -310,6 +312,16 @@ def _plain(found):
         ]
         return found.set_axis(found.index.set_levels(plain))
     return found.set_axis(found.index.astype(object)) if isinstance(found.index, pd.CategoricalIndex) else found
+
+
+def _column_of_size(runs, laws):
+    if (found := column_of_size(runs, laws)) is not None:
+        return found
+    none = {"run", "loss", "loss_error", "weight", *(law.gives for law in laws)}
+    there = [c for c in runs.table.select_dtypes("number") if c not in none] or ["C"]
+    raise RunsError(
+        f'no one column says how large a run is: choose one, as in by="{there[0]}"; there are {", ".join(there)}'
+    )
 
 
 def _sizes(runs, by):

@@ -12,6 +12,7 @@ from bayesscale import discrepancy as discrepancies
 from bayesscale import law as laws
 from bayesscale import noise as noises
 from bayesscale.errors import LawError, RunsError, RunsWarning, SamplingWarning
+from bayesscale.evaluate.finding import Finding
 from bayesscale.evaluate.simulate import simulate
 from bayesscale.fitting import fit_many
 from bayesscale.inference import log_densities, rows_of
@@ -30,7 +31,7 @@ FINE = "as it should be"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Calibration:
+class Calibration(Finding):
     """Where the truth lay in the posteriors of simulated tables.
 
     Parameters
@@ -104,13 +105,11 @@ class Calibration:
         truth = "this shows that law, priors and sampler agree, not that the law is true: for that, bs.backtest"
         return [*said, *self.remarks, truth]
 
-    def __repr__(self):
-        shown = self.summary().to_string(float_format=lambda x: f"{x:.3g}")
-        return "\n".join([self.title, shown, *self.notes])
+    def _headline(self):
+        return self.title
 
-    def _repr_html_(self):
-        shown = self.summary().to_html(float_format=lambda x: f"{x:.3g}", border=0)
-        return f"<p><b>{self.title}</b></p>{shown}" + "".join(f"<p>{note}</p>" for note in self.notes)
+    def _shown(self):
+        return self.summary()
 
 
 def calibrate(
@@ -177,7 +176,7 @@ def calibrate(
     """
     law = laws.named(law)
     noise = noises.named(noise, scatter=law.scatter)
-    discrepancy = discrepancies.named(discrepancy)
+    discrepancy = discrepancies.named(discrepancy, scatter=law.scatter)
     design = design if isinstance(design, Runs) else read_runs(design)
     if not isinstance(simulations, int | np.integer) or simulations < 10:
         raise LawError(f"simulations is a whole number of at least 10, not {simulations!r}")
@@ -187,7 +186,9 @@ def calibrate(
     truth = dict(
         law=law if truth_law is None else laws.named(truth_law),
         noise=noise if truth_noise is None else noises.named(truth_noise, scatter=law.scatter),
-        discrepancy=discrepancy if truth_discrepancy is None else discrepancies.named(truth_discrepancy),
+        discrepancy=discrepancy
+        if truth_discrepancy is None
+        else discrepancies.named(truth_discrepancy, scatter=law.scatter),
     )
     simulated = simulate(
         **truth, design=design, targets=targets, kind=kind, typical=typical, simulations=simulations, seed=seed

@@ -12,10 +12,12 @@ from bayesscale.elpd import loo, waic
 from bayesscale.errors import LawError, RunsError
 from bayesscale.evaluate.backtest import CUTOFFS, Backtest
 from bayesscale.evaluate.backtest import rollout as roll_out
+from bayesscale.evaluate.finding import Finding
 from bayesscale.evaluate.members import check_same_table, fitted_how, labelled, stacking
-from bayesscale.evaluate.rollouts import column_of_size, difference_error, log_scores
+from bayesscale.evaluate.rollouts import difference_error, log_scores
 from bayesscale.fitting import fit
 from bayesscale.posterior import Posterior
+from bayesscale.reach import column_of_size
 from bayesscale.runs import read_runs
 
 __all__ = ["Comparison", "compare"]
@@ -24,7 +26,7 @@ KHAT, P_WAIC = 0.7, 0.4
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Comparison:
+class Comparison(Finding):
     """Laws compared on one table, the best by LOO first.
 
     Parameters
@@ -101,13 +103,13 @@ class Comparison:
             *self._of_rollout(),
         ]
 
-    def __repr__(self):
-        shown = self.table.drop(columns="warning").to_string(float_format=lambda x: f"{x:.2f}")
-        return "\n".join(["comparison; higher elpd is better", shown, *self.notes])
+    _numbers = ".2f"
 
-    def _repr_html_(self):
-        table = self.table.drop(columns="warning").to_html(float_format=lambda x: f"{x:.2f}", border=0)
-        return table + "".join(f"<p>{note}</p>" for note in self.notes)
+    def _headline(self):
+        return "comparison; higher elpd is better"
+
+    def _shown(self):
+        return self.table.drop(columns="warning")
 
 
 def compare(runs_or_posteriors, laws: Sequence | None = None, *, rollout=None, **fitting) -> Comparison:
@@ -194,7 +196,7 @@ def _rolled_out(posteriors, asked, *, fitted_here):
     runs = next(iter(posteriors.values())).runs
     if asked is None and "run" in runs.columns and runs.table["run"].duplicated().any():
         return None, "rows that share runs take long to fit: ask for it"
-    by = column_of_size(runs, posteriors)
+    by = column_of_size(runs, [post.law for post in posteriors.values()])
     try:
         if by is None:
             raise RunsError("the table has no column C that says how large a run is")

@@ -41,7 +41,11 @@ def labelled(posteriors) -> dict[str, Posterior]:
         return dict(posteriors)
     if not posteriors:
         return {}
-    found = labels(*zip(*((p.law, p.noise, p.discrepancy) for p in posteriors), strict=True))
+    if all(isinstance(p, Posterior) for p in posteriors):
+        found = labels(*zip(*((p.law, p.noise, p.discrepancy) for p in posteriors), strict=True))
+    else:
+        found = [p.law.name for p in posteriors]
+        found = found if len(set(found)) == len(found) else [f"{i + 1}: {name}" for i, name in enumerate(found)]
     return dict(zip(found, posteriors, strict=True))
 
 
@@ -55,21 +59,29 @@ def check_same_table(posteriors: Mapping[str, Posterior]) -> None:
 
 
 def fitted_how(post: Posterior) -> dict:
-    """Return the arguments of `fit_many` with which a posterior was fitted, but for the table and the warm-up."""
-    settings = post.settings
-    how = {k: settings[k] for k in ("seed", "chains", "draws", "precision") if k in settings}
-    if "target_accept" in settings and "first_try" not in settings:
-        how["target_accept"] = settings["target_accept"]
+    """Return the arguments of `fit_many` with which a posterior was fitted, but for the table.
+
+    Of the sampling what the user asked for: the warm-up and the acceptance of a second try are no one's wish, nor is a
+    warm-up that went by the number of rows.
+    """
+    recorded = {k: post.settings[k] for k in ("chains", "draws", "precision") if k in post.settings}
+    how = {"seed": post.settings.get("seed", 0), **post.settings.get("asked", recorded)}
     return dict(law=post.law, noise=post.noise, discrepancy=post.discrepancy or False, **how)
 
 
 def same_fit(one, other) -> bool:
-    """Say whether two fits are of one law, noise and discrepancy; of averages, whether those of their members are."""
-    several = hasattr(one, "posteriors"), hasattr(other, "posteriors")
-    if not any(several):
+    """Say whether two fits are of one law, noise and discrepancy; averages, of such fits and weighted in one way."""
+    several = hasattr(one, "posteriors")
+    if several != hasattr(other, "posteriors"):
+        return False
+    if not several:
         return all(getattr(one, k) == getattr(other, k) for k in ("law", "noise", "discrepancy"))
-    pairs = zip(one.posteriors.values(), other.posteriors.values(), strict=False) if all(several) else ()
-    return all(several) and list(one.posteriors) == list(other.posteriors) and all(same_fit(*pair) for pair in pairs)
+    members, others = one.posteriors, other.posteriors
+    if one.weighting != other.weighting or members.keys() != others.keys():
+        return False
+    # Learned weights are another part's own; those that are given are the same for any part.
+    weights = one.weighting != "given" or np.allclose(one.weights[list(members)], other.weights[list(members)])
+    return bool(weights) and all(same_fit(post, others[name]) for name, post in members.items())
 
 
 def stacking(log_density) -> np.ndarray:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from bayesscale.errors import LawError
 from bayesscale.evaluate.calibrate import shape_of, uniformity
+from bayesscale.evaluate.finding import Finding
 from bayesscale.inference import rows_of, trained_along
 
 __all__ = ["PredictiveCheck", "predictive_check"]
@@ -23,7 +24,7 @@ MEANS |= {"largest": "look at that row, or at noise with heavier tails", "share"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PredictiveCheck:
+class PredictiveCheck(Finding):
     """The measured table beside tables that the posterior would make.
 
     Parameters
@@ -68,14 +69,9 @@ class PredictiveCheck:
             said.append(f"rows left out one by one and forecast: {shape_of(self.pit)} (p = {self.pit_pvalue:.1g})")
         return said
 
-    def __repr__(self):
-        shown = self.table.to_string(float_format=lambda x: f"{x:.3g}")
-        head = f"posterior predictive check of law {self.law}: {len(self.replicated)} replicated tables; residuals in %"
-        return "\n".join([head, shown, *self.notes])
-
-    def _repr_html_(self):
-        shown = self.table.to_html(float_format=lambda x: f"{x:.3g}", border=0)
-        return shown + "".join(f"<p>{note}</p>" for note in self.notes)
+    def _headline(self):
+        made = f"{len(self.replicated)} replicated tables; residuals in %"
+        return f"posterior predictive check of law {self.law}: {made}"
 
 
 def predictive_check(post, statistic=None, *, replications: int = 1000, seed: int = 0) -> PredictiveCheck:
@@ -113,7 +109,8 @@ def predictive_check(post, statistic=None, *, replications: int = 1000, seed: in
     """
     table, measured = post.runs.table, post.runs.column(post.law.gives)
     expected = post.predict(post.runs, kind="mean", seed=seed).draws
-    made = expected * np.exp(_scatter(post, np.random.default_rng(seed), expected.shape))
+    scale = post.law.scale
+    made = scale.back(scale.to(expected) + _scatter(post, np.random.default_rng(seed), expected.shape))
     low, high = np.quantile(made, [0.025, 0.975], axis=0)
     middle = np.median(expected, axis=0)
     chosen = _chosen(statistic, _built_in(post, 100 * np.log(low / middle), 100 * np.log(high / middle)), table)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from bayesscale.errors import LawError, RunsError
 from bayesscale.evaluate.backtest import Backtest, bands
+from bayesscale.evaluate.finding import Finding
 from bayesscale.evaluate.members import same_fit
 from bayesscale.forecast import Forecast
 
@@ -22,7 +23,7 @@ NORMAL95 = 1.959964
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Recalibrated:
+class Recalibrated(Finding):
     """A posterior whose forecasts beyond the data are spread as its backtest asks. Made by `recalibrate`.
 
     Parameters
@@ -63,18 +64,18 @@ class Recalibrated:
         made = self.post.predict(targets, kind=kind, seed=seed, **covariates)
         beyond = np.ones(made.draws.shape[1], bool) if made.outside is None else made.outside
         beyond = beyond if made.reach is None else np.asarray(made.reach) > 1.0
-        logs = np.log(made.draws)
+        on_scale = self.post.law.scale.to(made.draws)
         further = np.where(beyond, self.factor - 1.0, 0.0)
-        draws = made.draws * np.exp(further * (logs - np.median(logs, axis=0)))
+        draws = self.post.law.scale.back(on_scale + further * (on_scale - np.median(on_scale, axis=0)))
         return replace(made, draws=draws, notes=(*made.notes, self.note))
 
-    def __repr__(self):
-        shown = self.table.to_string(float_format=lambda x: f"{x:.3g}")
-        return "\n".join([f"{self.post.law.name}, recalibrated: {self.note}", shown])
+    @property
+    def notes(self) -> list[str]:
+        """What was done, in words."""
+        return [self.note]
 
-    def _repr_html_(self):
-        shown = self.table.to_html(float_format=lambda x: f"{x:.3g}", border=0)
-        return f"<p><b>{self.post.law.name}, recalibrated</b>: {self.note}</p>{shown}"
+    def _headline(self):
+        return f"{self.post.law.name}, recalibrated"
 
 
 def recalibrate(post, backtest: Backtest) -> Recalibrated:
@@ -134,7 +135,9 @@ def _found(post, backtest) -> str:
     for (name, _), fitted in backtest.posteriors.items():
         if same_fit(fitted, post):
             return name
+    weighting = getattr(post, "weighting", None)
     raise LawError(
-        f"the backtest has {', '.join(backtest.laws)}, but not {post.law.name} with the same noise and discrepancy: "
-        "backtest the runs as they were fitted, as in backtest(runs, law, noise=..., discrepancy=...)"
+        f"the backtest has {', '.join(backtest.laws)}, but not {post.law.name} with the same noise and discrepancy"
+        f"{' and with weights of the same kind: ' + weighting if weighting else ''}; backtest the runs as they were "
+        f"fitted, as in backtest(runs, law, noise=..., discrepancy=...{', average=...' if weighting else ''})"
     )

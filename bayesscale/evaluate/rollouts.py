@@ -7,16 +7,7 @@ import pandas as pd
 
 from bayesscale.evaluate.backtest import Backtest, bands
 
-__all__ = ["column_of_size", "difference_error", "log_scores"]
-
-
-def column_of_size(runs, posteriors) -> str | None:
-    """Return the column that says how large a run is: compute, or the only covariate of all laws where it is a size."""
-    if "C" in runs.columns:
-        return "C"
-    takes = {column for post in posteriors.values() for column in post.law.columns}
-    (only,) = takes if len(takes) == 1 else (None,)
-    return only if only not in ("B", "lr", "loss") else None
+__all__ = ["difference_error", "log_scores"]
 
 
 def log_scores(tested: Backtest) -> pd.DataFrame:

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from bayesscale.errors import LawError
+from bayesscale.evaluate.finding import Finding
+from bayesscale.intervals import masses
 from bayesscale.targets import read_targets, target_names
 
 __all__ = ["Sensitivity", "sensitivity"]
@@ -26,7 +28,7 @@ WHY = {
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Sensitivity:
+class Sensitivity(Finding):
     """How parameters, forecasts and decisions answer to prior and likelihood.
 
     Parameters
@@ -96,14 +98,10 @@ class Sensitivity:
             )
         return said
 
-    def __repr__(self):
-        shown = self.table.to_string(float_format=lambda x: f"{x:.2f}")
-        head = f"sensitivity of law {self.law} to prior and likelihood; {FELT} and more is felt"
-        return "\n".join([head, shown, *self.notes])
+    _numbers = ".2f"
 
-    def _repr_html_(self):
-        shown = self.table.to_html(float_format=lambda x: f"{x:.2f}", border=0)
-        return shown + "".join(f"<p>{note}</p>" for note in self.notes)
+    def _headline(self):
+        return f"sensitivity of law {self.law} to prior and likelihood; {FELT} and more is felt"
 
 
 def sensitivity(
@@ -137,7 +135,7 @@ def sensitivity(
     Raises
     ------
     LawError
-        A decision does not give one number per draw.
+        A decision does not give one number per draw, or the level is no probability.
 
     Notes
     -----
@@ -147,6 +145,7 @@ def sensitivity(
     prior has a say; they are in conflict where each moves it by a quarter of its standard deviation and more per
     doubling, in opposite directions.
     """
+    (level,) = masses(level)
     by_site = {k: post.log_priors[k].ravel() for k in _priors(post)}
     likelihood = post.log_likelihood.sum(axis=-1).ravel()
     prior = sum(by_site.values())

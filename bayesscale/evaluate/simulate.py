@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import jax
 import numpy as np
 import pandas as pd
 
 from bayesscale.errors import LawError
-from bayesscale.forecast import expectation, prior_draws
-from bayesscale.inference import precise, rows_of, trained_along
+from bayesscale.forecast import expectation
+from bayesscale.inference import rows_of, trained_along
+from bayesscale.prior_forecast import prior_draws
 from bayesscale.runs import Runs
 from bayesscale.sample_paths import carry_on
 from bayesscale.targets import read_targets, run_names
@@ -77,47 +77,37 @@ def simulate(law, noise, discrepancy, design, *, targets, kind, typical, simulat
     at = read_targets(targets, takes=law.columns) if targets is not None else design.table.iloc[:0]
     n, everywhere = len(design), pd.concat([design.table, at], ignore_index=True)
 
-    drawn = prior_draws(law, noise, draws=simulations, seed=seed)
+    centers = {**rows.x_center, law.gives: rows.y_center}
+    frame = discrepancy and discrepancy.frame(law, design)
+    drawn = prior_draws(law, noise, frame and frame.discrepancy, centers=centers, draws=simulations, seed=seed)
     if rows.run is None:
         del drawn["sigma_run"]  # as in the fit: only rows that share runs have effects of them
     elif "length" not in drawn:  # curve noise keeps no number per run
         drawn["run_effect"] = drawn["sigma_run"][:, None] * rng.standard_normal((simulations, rows.n_run))
-    centers = {**rows.x_center, law.gives: rows.y_center}
     expected = expectation(law, drawn, {c: everywhere[c].to_numpy(float) for c in law.columns}, centers)
-    frame = discrepancy.frame(law, design) if discrepancy else None
-    if frame is not None:
-        drawn |= _bends(discrepancy, simulations, seed, rng)
-        expected = expected * np.exp(carry_on(frame, drawn, seed=seed).at(everywhere))
+    if frame:
+        expected = law.scale.back(law.scale.to(expected) + carry_on(frame, drawn, seed=seed).at(everywhere))
 
-    error = _log_errors(law.gives, rows, everywhere, expected[:, n:])
+    error = _errors(law, rows, everywhere, expected[:, n:])
     together = dict(log_error=error, **_sharing(law, rows, design, at))
-    measured = expected * np.exp(noise.simulate(rng, drawn, expected.shape, **together))
-    if bad := int(np.sum(~(np.isfinite(measured) & (measured > 0)).all(axis=1))):
+    measured = law.scale.back(law.scale.to(expected) + noise.simulate(rng, drawn, expected.shape, **together))
+    if bad := int(np.sum(~(np.isfinite(measured) & law.scale.holds(measured)).all(axis=1))):
         raise LawError(
             f"{bad} of {simulations} tables simulated from the prior of law {law.name} have values that are not "
             "positive and finite: narrow its priors with law.with_priors(...); see bs.prior_predictive(law, runs)"
         )
-    tables = [_measured(design, law.gives, y, rows.log_error) for y in measured[:, :n]]
+    tables = [_measured(design, law, y, rows.log_error) for y in measured[:, :n]]
     return Simulated(tables, drawn, at, (measured if kind == "new-run" else expected)[:, n:])
 
 
-def _bends(discrepancy, simulations, seed, rng):
-    """Draw what the discrepancy samples from its prior: its size, and the process in units of that."""
-    with precise("float64"):
-        keys = jax.random.split(jax.random.PRNGKey(seed + 1), len(discrepancy.priors()))
-        sizes = zip(discrepancy.priors().items(), keys, strict=True)
-        drawn = {k: np.asarray(d.sample(key, (simulations,))) for (k, d), key in sizes}
-    return {**drawn, "bend": rng.standard_normal((simulations, discrepancy.points))}
-
-
-def _log_errors(gives, rows, everywhere, expected):
-    """Known measurement errors on the log scale: of the rows as in the design, of the targets relative to the truth."""
+def _errors(law, rows, everywhere, expected):
+    """Known measurement errors on the law's scale: of the rows as in the design, of the targets around the truth."""
     n = len(everywhere) - expected.shape[1]
-    name = f"{gives}_error"
+    name = f"{law.gives}_error"
     if name not in everywhere:
         return None
     of_rows = np.zeros(n) if rows.log_error is None else rows.log_error[:n]
-    of_targets = everywhere[name].fillna(0.0).to_numpy(float)[n:] / np.median(expected, axis=0)
+    of_targets = everywhere[name].fillna(0.0).to_numpy(float)[n:] * law.scale.slope(np.median(expected, axis=0))
     return np.concatenate([of_rows, of_targets])
 
 
@@ -137,7 +127,9 @@ def _sharing(law, rows, design, at):
     return dict(run=run, place=np.log(place))
 
 
-def _measured(design, gives, values, log_error) -> Runs:
+def _measured(design, law, values, log_error) -> Runs:
     """Put simulated values into the design, with errors that are as large relatively as the design's."""
-    errors = {} if log_error is None else {f"{gives}_error": log_error[: len(values)] * values}
-    return Runs(design.table.assign(**{gives: values}, **errors), design.about)
+    errors = {}
+    if log_error is not None:
+        errors = {f"{law.gives}_error": log_error[: len(values)] / law.scale.slope(values)}
+    return Runs(design.table.assign(**{law.gives: values}, **errors), design.about)

@@ -7,6 +7,8 @@ compiling. NumPyro does the statistics: it traces the model, maps its parameters
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -57,25 +59,82 @@ def model(law, noise, rows):
     """Join law, discrepancy, noise and table: the NumPyro model that is sampled."""
     with slopes():
         expected = law.expected(rows.covariates, rows.y_center)
-    noise.observe(expected, rows)
+    noise.observe(law.scale.to(expected), rows)
 
 
-def _unconstrained(law, noise, rows):
-    """Return the length of the flat unconstrained vector and its map to named parameters."""
+class Posed(NamedTuple):
+    """What is to be sampled, in flat unconstrained vectors."""
+
+    dimension: int
+    potential: Callable  # vector -> minus the log posterior density
+    parameters: Callable  # vector -> every sampled and computed parameter by name
+
+
+def _unconstrained(model, *given):
+    """Return the length of the flat unconstrained vector of a model and its map to named parameters."""
     with unsampled(), handlers.trace() as trace:
-        model(law, noise, rows)
+        model(*given)
     latent = {k: s["value"] for k, s in trace.items() if s["type"] == "sample" and not s["is_observed"]}
     flat, named = ravel_pytree({k: jnp.zeros_like(v) for k, v in latent.items()})
     return flat.size, named
 
 
-def _fit(law, noise, settings: Settings, vectorized: bool):
+def posed(law, noise, rows) -> Posed:
+    """Pose a law on one table."""
+    given = law, noise, rows
+    dimension, named = _unconstrained(model, *given)
+    return Posed(
+        dimension,
+        lambda q: potential_energy(model, given, {}, named(q)),
+        lambda q: constrain_fn(model, given, {}, named(q), return_deterministic=True),
+    )
+
+
+def pooled(pooling, law, noise, rows) -> Posed:
+    """Pose a law on the tables of several groups: `rows` holds them all, the groups as first axis of every array.
+
+    The vector is that of what the groups have in common, then each group's own; the parameters of the groups have the
+    groups as first axis.
+    """
+    groups = rows.measured.shape[0]
+    n_common, named_common = _unconstrained(pooling.common, law)
+    n_own, named = _unconstrained(model, law, noise, jax.tree.map(lambda x: x[0], rows))
+
+    def split(q):
+        common = named_common(q[:n_common])
+        values = constrain_fn(pooling.common, (law,), {}, common, return_deterministic=True)
+        return common, values, q[n_common:].reshape(groups, n_own)
+
+    def of_group(values):
+        # Run with what the groups have in common at its value, the pooling says each parameter's prior in a group.
+        with handlers.block(), handlers.substitute(data=values):
+            return replace(law, replaced={**law.replaced, **pooling.common(law)})
+
+    def potential(q):
+        common, values, own = split(q)
+        one = of_group(values)
+        each = jax.vmap(lambda q, rows: potential_energy(model, (one, noise, rows), {}, named(q)))(own, rows)
+        return potential_energy(pooling.common, (law,), {}, common) + each.sum()
+
+    def parameters(q):
+        _, values, own = split(q)
+
+        def of_one(q, rows):
+            return constrain_fn(model, (of_group(values), noise, rows), {}, named(q), return_deterministic=True)
+
+        return {**values, **jax.vmap(of_one)(own, rows)}
+
+    return Posed(n_common + groups * n_own, potential, parameters)
+
+
+def _fit(law, noise, pooling, settings: Settings, vectorized: bool):
     """Return the function (key, rows) -> Sampled that is compiled.
 
     Parameters
     ----------
     law : Law
     noise : Noise
+    pooling : Pooling or None
     settings : Settings
     vectorized : bool
         Chains side by side, as an accelerator wants them; else one after the other, which on a CPU compiles faster and
@@ -84,16 +143,10 @@ def _fit(law, noise, settings: Settings, vectorized: bool):
 
     def fit(key, rows):
         key_start, key_chains = jax.random.split(key)
-        dimension, named = _unconstrained(law, noise, rows)
-
-        @jax.jit  # traced once, wherever it is used below
-        def potential(q):
-            return potential_energy(model, (law, noise, rows), {}, named(q))
-
-        @jax.jit
-        def parameters(q):
-            return constrain_fn(model, (law, noise, rows), {}, named(q), return_deterministic=True)
-
+        dimension, potential, parameters = (
+            posed(law, noise, rows) if pooling is None else pooled(pooling, law, noise, rows)
+        )
+        potential, parameters = jax.jit(potential), jax.jit(parameters)  # traced once, wherever they are used below
         modes, scale, mode_value = find_modes(potential, dimension, key_start)
         mode = modes[0]
         # The geometry is nearly right after whitening. With few runs the posterior is curved and "nearly" is not
@@ -142,17 +195,17 @@ def _fit(law, noise, settings: Settings, vectorized: bool):
 
 
 @lru_cache(maxsize=PROGRAMS)
-def compiled_fit(law, noise, settings: Settings, vectorized: bool):
+def compiled_fit(law, noise, pooling, settings: Settings, vectorized: bool):
     """Return the jitted function (key, rows) -> Sampled of one table."""
     # A lower optimisation level compiles a fifth faster and runs as fast: the kernels are small.
     options = {"xla_backend_optimization_level": 1} if jax.default_backend() == "cpu" else None
-    return jax.jit(_fit(law, noise, settings, vectorized), compiler_options=options)
+    return jax.jit(_fit(law, noise, pooling, settings, vectorized), compiler_options=options)
 
 
 @lru_cache(maxsize=PROGRAMS)
-def compiled_batch(law, noise, settings: Settings):
+def compiled_batch(law, noise, pooling, settings: Settings):
     """Return the jitted function (keys, stacked rows) -> Sampled, all tables at once, as an accelerator wants them."""
-    return jax.jit(jax.vmap(_fit(law, noise, settings, vectorized=True)))
+    return jax.jit(jax.vmap(_fit(law, noise, pooling, settings, vectorized=True)))
 
 
 @lru_cache(maxsize=PROGRAMS)

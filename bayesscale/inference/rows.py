@@ -19,7 +19,7 @@ __all__ = ["Rows", "rows_of", "trained_along"]
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=["log_x", "x_center", "log_y", "y_center", "log_error", "weight", "run", "order", "gap", "bend"],
+    data_fields=["log_x", "x_center", "measured", "y_center", "log_error", "weight", "run", "order", "gap", "bend"],
     meta_fields=["n_run"],
 )
 @dataclass(frozen=True)
@@ -32,12 +32,12 @@ class Rows:
         log(x / center) of each covariate.
     x_center : dict of str to float
         Geometric mean of each covariate over the table.
-    log_y : array
-        Logarithm of the measured values.
+    measured : array
+        The measured values on the law's scale: their logarithm, or logit.
     y_center : float
         Geometric mean of the measured values.
     log_error : array or None
-        Known standard error of the logarithm of the measured values.
+        Known standard error of the measured values on that scale.
     weight : array
         How often each row counts; 0 for the rows that only fill the shape.
     run : array of int or None
@@ -54,7 +54,7 @@ class Rows:
 
     log_x: dict
     x_center: dict
-    log_y: jax.Array
+    measured: jax.Array
     y_center: jax.Array
     log_error: jax.Array | None
     weight: jax.Array
@@ -67,7 +67,7 @@ class Rows:
     @property
     def n_row(self) -> int:
         """Number of rows, filling rows included."""
-        return self.log_y.shape[-1]
+        return self.measured.shape[-1]
 
     @property
     def covariates(self) -> dict[str, Covariate]:
@@ -135,10 +135,13 @@ def rows_of(law, runs, *, discrepancy=None, y_center=None, shape_of=None) -> Row
         logs = np.log(runs.column(name))
         log_x[name], x_center[name] = pad(logs - logs.mean()), np.exp(logs.mean())
     y = runs.column(law.gives)
-    if np.any(y <= 0):
-        raise RunsError(f"column {law.gives}: law {law.name} is fitted to logarithms, so values must be positive")
+    if not np.all(law.scale.holds(y)):
+        raise RunsError(
+            f"column {law.gives}: law {law.name} is fitted on the {law.scale.name} scale, so values must be "
+            f"{law.scale.values}; row {runs.table.index[~law.scale.holds(y)][0]} has {y[~law.scale.holds(y)][0]:.6g}"
+        )
     columns = runs.table.columns
-    error = pad(runs.column(f"{law.gives}_error") / y) if f"{law.gives}_error" in columns else None
+    error = pad(runs.column(f"{law.gives}_error") * law.scale.slope(y)) if f"{law.gives}_error" in columns else None
     weight = runs.column("weight") if "weight" in columns else np.ones(n)
     run, order, gap, n_run = None, None, None, 0
     if "run" in columns and runs.table["run"].duplicated().any():
@@ -153,4 +156,4 @@ def rows_of(law, runs, *, discrepancy=None, y_center=None, shape_of=None) -> Row
     if discrepancy is not None and (frame := discrepancy.frame(law, runs)) is not None:
         at_rows = frame.of_runs({c: runs.column(c) for c in frame.columns})
         bend = jax.tree.map(lambda x: np.concatenate([x, np.zeros((extra, *x.shape[1:]))]), at_rows)
-    return Rows(log_x, x_center, pad(np.log(y)), center, error, pad(weight), run, order, gap, bend, n_run)
+    return Rows(log_x, x_center, pad(law.scale.to(y)), center, error, pad(weight), run, order, gap, bend, n_run)

@@ -110,11 +110,13 @@ def _numpy(tree):
     return jax.tree.map(np.asarray, tree)
 
 
-def sample_many(law, noise, tables: list[Rows], how: Sampling) -> list[tuple[Sampled, dict]]:
+def sample_many(law, noise, tables: list[Rows], how: Sampling, pooling=None) -> list[tuple[Sampled, dict]]:
     """Sample the posteriors of many tables with as few compiled programs as they have shapes.
 
     Table i is sampled with seed + i. On a CPU the program runs on all cores at once, one table each: running a compiled
     program in a thread is safe, tracing NumPyro in one is not, so the first table of a shape goes first.
+
+    With a pooling each element of `tables` holds several groups, as first axis of its arrays, sampled together.
 
     Returns
     -------
@@ -123,19 +125,20 @@ def sample_many(law, noise, tables: list[Rows], how: Sampling) -> list[tuple[Sam
         (``trouble``) and what was wrong with a first try (``first_try``).
     """
     everything = list(range(len(tables)))
-    results = _try(law, noise, tables, everything, how, divergences=0.0)
+    program = law, noise, pooling
+    results = _try(program, tables, everything, how, divergences=0.0)
     again = [i for i in everything if how.second_try and results[i][1]["trouble"]]
     # A few divergences are reason to try again, but not to distrust a careful second try.
     careful = [how.careful(tables[i]) for i in again]
     for setting in dict.fromkeys(careful):
         chosen = [i for i, each in zip(again, careful, strict=True) if each == setting]
-        seconds = _try(law, noise, tables, chosen, setting, divergences=DIVERGENCES_SECOND)
+        seconds = _try(program, tables, chosen, setting, divergences=DIVERGENCES_SECOND)
         for i, (sampled, done) in seconds.items():
             results[i] = sampled, dict(done, first_try=results[i][1]["trouble"])
     return [results[i] for i in everything]
 
 
-def _try(law, noise, tables, chosen, how, *, divergences) -> dict[int, tuple[Sampled, dict]]:
+def _try(program, tables, chosen, how, *, divergences) -> dict[int, tuple[Sampled, dict]]:
     """Sample the chosen tables once."""
     shapes: dict = {}
     for i in chosen:
@@ -144,8 +147,9 @@ def _try(law, noise, tables, chosen, how, *, divergences) -> dict[int, tuple[Sam
     with precise(how.precision), compiling():
         for same in shapes.values():
             keys = [jax.random.PRNGKey(how.seed + i) for i in same]
-            found = _sample_same_shape(law, noise, [tables[i] for i in same], keys, how)
+            found = _sample_same_shape(program, [tables[i] for i in same], keys, how)
             results |= dict(zip(same, found, strict=True))
+    law, noise, _ = program
     for i, sampled in results.items():
         if not np.isfinite(sampled.mode_value):
             which = f" of table {i}" if len(tables) > 1 else ""
@@ -163,22 +167,22 @@ def _shape(rows: Rows):
     return structure, tuple(np.shape(x) for x in leaves)
 
 
-def _sample_same_shape(law, noise, tables, keys, how) -> list[Sampled]:
+def _sample_same_shape(program, tables, keys, how) -> list[Sampled]:
     settings = how.program(tables[0])
     tables = [jax.tree.map(jnp.asarray, rows) for rows in tables]
     accelerated = _accelerated()
     if accelerated and len(tables) > 1:
         stacked = jax.tree.map(lambda *x: jnp.stack(x), *tables)
-        together = _numpy(compiled_batch(law, noise, settings)(jnp.stack(keys), stacked))
+        together = _numpy(compiled_batch(*program, settings)(jnp.stack(keys), stacked))
         return [jax.tree.map(lambda x, i=i: x[i], together) for i in range(len(tables))]
-    program = compiled_fit(law, noise, settings, vectorized=accelerated)
-    first = _numpy(program(keys[0], tables[0]))
+    fit = compiled_fit(*program, settings, vectorized=accelerated)
+    first = _numpy(fit(keys[0], tables[0]))
     if len(tables) == 1:
         return [first]
 
     def one(key, rows):
         with precise(how.precision):  # the context belongs to a thread
-            return _numpy(program(key, rows))
+            return _numpy(fit(key, rows))
 
     with ThreadPoolExecutor(
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

@@ -7,12 +7,14 @@ from bayesscale.plots.forecast import forecast, forecast_data
 from bayesscale.plots.frontier import frontier, frontier_data
 from bayesscale.plots.isoflop import isoflop, isoflop_data
 from bayesscale.plots.isoloss import isoloss, isoloss_data
+from bayesscale.plots.ladder import ladder, ladder_data
 from bayesscale.plots.pit import pit, pit_data
 from bayesscale.plots.predictive_check import predictive_check, predictive_check_data
 from bayesscale.plots.prior_posterior import prior_posterior, prior_posterior_data
 from bayesscale.plots.ranks import ranks, ranks_data
 from bayesscale.plots.residuals import residuals, residuals_data
 from bayesscale.plots.rollout import rollout, rollout_data
+from bayesscale.plots.rungs import rungs, rungs_data
 from bayesscale.plots.sensitivity import sensitivity, sensitivity_data
 
 __all__ = [
@@ -30,6 +32,8 @@ __all__ = [
     "isoflop_data",
     "isoloss",
     "isoloss_data",
+    "ladder",
+    "ladder_data",
     "pit",
     "pit_data",
     "predictive_check",
@@ -42,6 +46,8 @@ __all__ = [
     "residuals_data",
     "rollout",
     "rollout_data",
+    "rungs",
+    "rungs_data",
     "sensitivity",
     "sensitivity_data",
 ]

@@ -7,8 +7,8 @@ import pandas as pd
 
 from bayesscale.checks import contraction
 from bayesscale.errors import LawError
-from bayesscale.forecast import prior_draws
 from bayesscale.plots.style import BLUE, GRAY, explain, panels, quiet, tint
+from bayesscale.prior_forecast import prior_draws
 
 __all__ = ["prior_posterior", "prior_posterior_data"]
 
@@ -28,7 +28,7 @@ def prior_posterior_data(post, *, parameters=None, seed=0) -> pd.DataFrame:
         kernel estimate from the draws.
     """
     priors = {**post.law.priors(), **post.noise.priors()}
-    drawn = prior_draws(post.law, post.noise, seed=seed)
+    drawn = prior_draws(post.law, post.noise, centers=post.centers, seed=seed)
     tables = []
     for name in _chosen(post, parameters):
         for of, (value, density) in (

@@ -51,7 +51,9 @@ def runs_over_everything(rows=240):
     N, D = 10 ** rng.uniform(8, 10, rows), 10 ** rng.uniform(9.5, 11.5, rows)
     loss = 1.82 + 482 / N**0.348 + 2085 / D**0.366
     B, lr = 10 ** rng.uniform(5, 7, rows), 10 ** rng.uniform(-4, -2, rows)
-    return dict(N=N, D=D, B=B, lr=lr, U=D / rng.uniform(1, 10, rows), loss=loss, B_crit=2e8 / loss**4.8)
+    error = 0.75 / (1 + (2.2 / loss) ** 6)
+    measured = dict(loss=loss, B_crit=2e8 / loss**4.8, error=error, accuracy=1 - error)
+    return dict(N=N, D=D, B=B, lr=lr, U=D / rng.uniform(1, 10, rows), chance=0.25, **measured)
 
 
 def main():

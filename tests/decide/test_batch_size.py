@@ -77,9 +77,9 @@ def test_critical_batch_of_a_loss_surface(sweep):
 
 
 def test_refusals(sweep, steps, fitted):
-    with pytest.raises(LawError, match="no B in law chinchilla"):
+    with pytest.raises(LawError, match=r"best B needs a law with B in it.*; chinchilla takes N, D"):
         bs.optimal_batch(fitted, N="1B", D="20B")
-    with pytest.raises(LawError, match="no lr in law three_term"):
+    with pytest.raises(LawError, match=r"best lr needs a law with lr in it.*; three_term takes N, S, B"):
         bs.optimal_lr(sweep, N="1B", D="20B")
     with pytest.raises(RunsError, match="needs D"):
         bs.optimal_batch(sweep, N="1B")
@@ -95,3 +95,31 @@ def test_refusals(sweep, steps, fitted):
         bs.critical_batch(sweep, definition="E_min/S_min", N="1B", loss=0.5)
     with pytest.raises(LawError, match="a critical batch size needs a law"):
         bs.critical_batch(fitted, definition="near-best", N="1B", D="20B")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (dict(definition="near-best", N="1B", D="20B", loss=2.1), 'near-best" does not go by loss, .* by N, D, excess'),
+        (dict(definition="near-best", N="1B", D="20B", B_ref="1M", overhead=0.2), "go by B_ref or overhead"),
+        (dict(definition="E_min/S_min", N="1B", loss=2.7, excess=0.01), "go by excess"),
+        (dict(definition="E_min/S_min", N="1B", loss=2.7, D="20B"), "go by D, for law three_term by N, loss"),
+    ],
+)
+def test_a_keyword_that_would_change_nothing_is_refused(sweep, given, words):
+    with pytest.raises(LawError, match=words):
+        bs.critical_batch(sweep, **given)
+
+
+def test_steps_are_of_one_target_and_one_size(steps):
+    with pytest.raises(LawError, match="does not go by loss, for law steps_examples by nothing"):
+        bs.critical_batch(steps, definition="E_min/S_min", loss=2.7)
+    with pytest.raises(LawError, match="does not go by N, for law steps_examples by B_ref, overhead"):
+        bs.critical_batch(steps, definition="step-overhead", B_ref="128K", N="1B")
+
+
+def test_tokens_may_follow_from_compute(sweep):
+    by_tokens, by_compute = (
+        bs.critical_batch(sweep, definition="near-best", N="1B", **size) for size in (dict(D=1e11), dict(C=6e20))
+    )
+    np.testing.assert_allclose(by_tokens.draws, by_compute.draws)

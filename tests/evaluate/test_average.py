@@ -163,6 +163,19 @@ def test_refusals(pair, ladder, short):
         bs.average(pair, "equal").predict(N="70B")
 
 
+def test_a_member_in_the_way_of_a_decision_is_named(pair):
+    mixed = bs.average(pair, "equal")
+    with pytest.raises(
+        LawError, match=r"in the average power\(C\) takes C: leave it out of the average, or fit another"
+    ):
+        bs.allocate(mixed, C="1e22")
+    with pytest.raises(LawError, match=r"with B in it.*; in the average chinchilla takes N and D, power\(C\) takes C"):
+        bs.optimal_batch(mixed, N="1B", D="20B")
+    # Without a weight it is in nobody's way.
+    alone = bs.average(pair, {"chinchilla": 1, "power(C)": 0})
+    np.testing.assert_allclose(bs.allocate(alone, C="1e22").draws, bs.allocate(pair["chinchilla"], C="1e22").draws)
+
+
 def test_decisions_and_parts_take_an_average_as_one_posterior(fitted):
     """The mixture of a fit with itself decides as the fit does, and no part of its interval is the choice of law."""
     twice = bs.average({"one": fitted, "other": fitted}, weights={"one": 0.5, "other": 0.5})

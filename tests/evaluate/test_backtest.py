@@ -197,6 +197,19 @@ def test_refusals(ladder):
         bs.backtest(ladder, "chinchilla", cutoffs=(0.1,))
     with pytest.raises(RunsError, match="no column 'E'"):
         bs.backtest(ladder, "chinchilla", by="E")
+    curves = dict(N=ladder.column("N"), S=ladder.column("D") / 1e6, loss=ladder.column("loss"))
+    with pytest.raises(RunsError, match='choose one, as in by="N"; there are N, S'):
+        bs.backtest(curves, "kaplan_ns")
+
+
+@pytest.mark.parametrize(("column", "law"), [("D", "power(D)"), ("samples", "power(samples)")])
+def test_the_only_size_is_what_the_table_is_cut_by(ladder, short, column, law):
+    """A table without compute: by its tokens, or by whatever the law takes."""
+    table = {"B": np.full(len(ladder), 1e6), column: ladder.column("D"), "loss": ladder.column("loss")}
+    found = bs.backtest(table, law, cutoffs=(0.6,), **short)
+    assert found.by == column
+    cut = found.table["cutoff"].iloc[0]
+    np.testing.assert_array_equal(found.table["row"], np.flatnonzero(ladder.column("D") > 1.01 * cut))
 
 
 def test_discrepancy_makes_the_interval_hold_on_real_runs(epoch):

@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 import bayesscale as bs
+from bayesscale import law as laws
 from bayesscale.discrepancy import Discrepancy
 from bayesscale.errors import LawError, RunsError
 from bayesscale.evaluate.calibrate import shape_of, uniformity
@@ -150,6 +151,20 @@ def test_the_truth_bends_as_the_discrepancy_has_it():
     away = np.log(bent.values / plain.values)
     assert np.allclose(away[:, 0], 0, atol=1e-9)  # pinned at the largest run
     np.testing.assert_allclose(away[:, 1:].std(axis=0), 0.02 * np.log([10, 1000]), rtol=0.15)
+
+
+def test_a_prior_that_depends_on_another_parameter_is_simulated_as_the_law_has_it(monkeypatch):
+    monkeypatch.setattr(laws, "_registry", dict(laws._registry))
+
+    @laws.law(takes="C")
+    def chained(C):
+        """L(C) = a + b (C / 1e19)^-.1"""
+        a = laws.sample("a", prior.positive(1.0, spread=0.5))
+        return a + laws.sample("b", prior.positive(2.0 * a, spread=0.1)) * (C / 1e19) ** -0.1
+
+    quiet = Normal(sigma=prior.positive(1e-9, spread=0.1))
+    truth = simulated(PLAN, noise=quiet, law=chained).parameters
+    assert np.std(np.log(truth["b"] / truth["a"])) == pytest.approx(0.1, rel=0.15)
 
 
 def test_refusals():

@@ -83,3 +83,5 @@ def test_refusals(pair, tested, ladder, short):
     normal = bs.fit("power(C)", ladder, noise="normal", **short)
     with pytest.raises(LawError, match="with the same noise and discrepancy"):
         bs.recalibrate(normal, tested)
+    with pytest.raises(LawError, match="weights of the same kind: loo"):  # the backtest's weights are equal
+        bs.recalibrate(bs.average(pair, "loo"), tested)

@@ -92,3 +92,5 @@ def test_refusals(pair):
         bs.sensitivity(pair["power(C)"], decisions=lambda p: np.zeros(3))
     with pytest.raises(LawError, match="a function of the posterior"):
         bs.sensitivity(pair["power(C)"], decisions="allocate")
+    with pytest.raises(LawError, match=r"a probability such as 0\.95, not 95"):
+        bs.sensitivity(pair["power(C)"], level=95)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import bayesscale as bs
-from bayesscale.forecast import expectation, prior_draws
+from bayesscale.forecast import expectation
 from bayesscale.models import bnsl, m1, m2, m3, m4, power, pure_power
 from bayesscale.models.implicit import logit_left
+from bayesscale.prior_forecast import prior_draws
 
 ERROR = dict(e_inf=0.12, e_0=0.99, alpha=0.7, beta=5e5, c=0.75)
 # Caballero et al.'s four-digit addition, refitted: a cliff at 613 examples.

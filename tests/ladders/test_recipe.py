@@ -1,0 +1,55 @@
+"""The recipe: what it asks for, what it is made of, and whether it finds what it was simulated from."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bayesscale as bs
+from bayesscale.errors import RunsError
+
+
+def test_a_ladder_holds_three_fits_and_their_average(two_tasks):
+    assert list(two_tasks) == ["easy", "hard"] and len(two_tasks) == 2
+    assert two_tasks["easy"].law.gives == "accuracy" and {"N", "D"} <= set(two_tasks["easy"].law.columns)
+    assert two_tasks.losses["hard"].law.gives == "loss"
+    assert (two_tasks["hard"].weights == 0.5).all()
+    assert two_tasks.table.loc["easy", "runs"] == 16
+    assert "ladder of 2 task(s)" in repr(two_tasks)
+
+
+def test_its_table_is_the_forecasts_task_by_task(two_tasks):
+    found = two_tasks.predict(N="7B", D=["1T", "4T"])
+    assert list(found["task"]) == ["easy", "easy", "hard", "hard"]
+    alone = two_tasks["hard"].predict(N="7B", D=["1T", "4T"])
+    np.testing.assert_allclose(found.loc[found["task"] == "hard", "median"], alone.median)
+    assert ((found["low95"] < found["median"]) & (found["median"] < found["high95"])).all()
+
+
+def test_it_finds_the_truth_a_little_beyond_the_runs(two_tasks, truth):
+    for task, post in two_tasks.items():
+        low, high = post.predict(N="2.6B", D="260B", kind="mean").interval(0.99)
+        assert low[0] < truth(task, 2.6e9, 2.6e11) < high[0]
+
+
+def test_the_mean_knows_no_noise(two_tasks):
+    new, mean = (two_tasks["easy"].predict(N="1B", D="100B", kind=kind).draws.std() for kind in ("new-run", "mean"))
+    assert mean < new
+
+
+def test_one_task_needs_no_name(short_ladder, simulated):
+    runs = simulated(("easy",)).drop(columns="task")
+    made = short_ladder(runs, draws=100, chains=2)
+    assert list(made) == ["accuracy"] and made.over is None
+    assert made.predict(N="3B", D="300B")["task"].tolist() == ["accuracy"]
+
+
+def test_what_is_missing_is_said(simulated):
+    with pytest.raises(RunsError, match=r"a ladder needs chance \(the accuracy of guessing"):
+        bs.ladder(simulated().drop(columns="chance"))
+
+
+def test_weights_are_used(two_tasks):
+    two, one = two_tasks.two_steps["easy"], two_tasks.directs["easy"]
+    found = bs.average({"two": two, "one": one}, weights={"two": 3, "one": 1})
+    assert found.shares == {"two": 450, "one": 150}
+    assert pd.Series(found.members).value_counts()["two"] == 450
