@@ -68,7 +68,7 @@ def test_runs_with_the_published_data(script, empty, real_data):
 def test_runs_without_the_published_data_and_says_so(script, empty, tmp_path):
     # Nothing is downloaded, and nothing that was downloaded before is found; compiled programs are.
     compiled = Path(os.environ["BAYESSCALE_CACHE_DIR"]) / "compiled"
-    compiled.mkdir(exist_ok=True)
+    compiled.mkdir(parents=True, exist_ok=True)
     cache, data = tmp_path / "cache", tmp_path / "data"
     cache.mkdir()
     data.mkdir()
