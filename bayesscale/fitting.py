@@ -114,9 +114,9 @@ def fit_many(
         In the order of the tables.
     """
     law = laws.named(law)
+    discrepancy = discrepancies.named(discrepancy, scatter=law.scatter)
     tables = [table if isinstance(table, Runs) else read_runs(table) for table in tables]
     noise = noises.named(noise, scatter=typical_scatter(law, tables))
-    discrepancy = discrepancies.named(discrepancy, scatter=law.scatter)
     tables = [noise.with_errors(table, law) for table in tables]
     how = _sampling(seed, sampling)
     rows = [rows_of(law, table, discrepancy=discrepancy, shape_of=parts_of, y_center=typical) for table in tables]
@@ -180,9 +180,9 @@ def fit_pooled(
         The draws are not to be trusted as they stand.
     """
     law = laws.named(law)
+    discrepancy = discrepancies.named(discrepancy, scatter=law.scatter)
     runs = runs if isinstance(runs, Runs) else read_runs(runs)
     noise = noises.named(noise, scatter=typical_scatter(law, [runs]))
-    discrepancy = discrepancies.named(discrepancy, scatter=law.scatter)
     runs = noise.with_errors(runs, law)
     pooling, how = pooling_of(law, over, pool), _sampling(seed, sampling)
     parts = groups_of(runs, over)
