@@ -2,7 +2,6 @@
 
 import json
 from functools import partial
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +9,6 @@ import pytest
 
 import bayesscale as bs
 from bayesscale.cli import main
-from bayesscale.cli.ladders import _notes
 
 AT = ["--at", "N=7B,D=4T"]
 BOTH = ["--at", "N=7B,D=4T", "N=13B,D=5T"]
@@ -97,13 +95,6 @@ def test_it_prints_percent_and_verdicts(said, asked, task_ladder):
     assert any(verdict in words for verdict in bs.verdicts(task_ladder, **TARGETS).table["verdict"])
     assert max(map(len, out.splitlines())) <= 80
     assert "expected accuracy in %" in said("tasks.csv", *AT, "--kind", "mean")[1]
-
-
-def test_what_is_wrong_with_a_joint_fit_is_said_once():
-    bad, good = (SimpleNamespace(settings=dict(trouble=trouble)) for trouble in ("R-hat 1.5", ""))
-    assert _notes(dict(easy=bad, hard=bad)) == ["!! not to be trusted as it stands: R-hat 1.5"]
-    assert _notes(dict(easy=bad, hard=good)) == ["!! not to be trusted as it stands: easy: R-hat 1.5"]
-    assert _notes(dict(easy=good)) == []
 
 
 def test_it_writes_a_table(said, asked, folder, task_ladder):

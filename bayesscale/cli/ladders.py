@@ -123,7 +123,7 @@ def ladder(
     found = _table(made, forecasts, judged, level=level, above=limit)
     if out:
         found.to_csv(out, index=False)
-    notes = _notes(made)
+    notes = made.notes
     if json:
         document = {"rows": len(runs), "tasks": list(made), "kind": kind, "levels": level, "above": limit}
         records = found.to_dict("records")
@@ -182,16 +182,6 @@ def _refuse(runs, over) -> None:
 
 def _sizes(runs):
     return runs.table[[name for name in ("N", "D") if name in runs.columns]]
-
-
-def _notes(made) -> list[str]:
-    """Say what is wrong with a fit, once for the tasks that were fitted together."""
-    found = {}
-    for task, each in made.items():
-        if wrong := each.settings["trouble"]:
-            found.setdefault(wrong, []).append(str(task))
-    where = {wrong: "" if len(tasks) == len(made) else f"{', '.join(tasks)}: " for wrong, tasks in found.items()}
-    return [f"!! not to be trusted as it stands: {tasks}{wrong}" for wrong, tasks in where.items()]
 
 
 def _table(made, forecasts, judged, *, level, above):

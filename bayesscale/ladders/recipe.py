@@ -109,8 +109,13 @@ class Ladder(Finding, Mapping):
 
     @property
     def notes(self) -> list[str]:
-        """What is wrong with a fit, if anything."""
-        return [f"!! {task}: {wrong}" for task, post in self.items() if (wrong := post.settings["trouble"])]
+        """What is wrong with a fit, if anything; once for the tasks that were fitted together."""
+        found = {}
+        for task, post in self.items():
+            if wrong := post.settings["trouble"]:
+                found.setdefault(wrong, []).append(str(task))
+        where = {wrong: "" if len(tasks) == len(self) else f"{', '.join(tasks)}: " for wrong, tasks in found.items()}
+        return [f"!! not to be trusted as it stands: {tasks}{wrong}" for wrong, tasks in where.items()]
 
 
 def ladder(

@@ -1,5 +1,7 @@
 """The recipe: what it asks for, what it is made of, and whether it finds what it was simulated from."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -53,3 +55,14 @@ def test_weights_are_used(two_tasks):
     found = bs.average({"two": two, "one": one}, weights={"two": 3, "one": 1})
     assert found.shares == {"two": 450, "one": 150}
     assert pd.Series(found.members).value_counts()["two"] == 450
+
+
+def test_what_is_wrong_with_a_joint_fit_is_said_once():
+    bad, good = (SimpleNamespace(settings=dict(trouble=trouble)) for trouble in ("R-hat 1.5", ""))
+
+    def notes(**averages):
+        return bs.Ladder(None, "task", {}, {}, {}, averages).notes
+
+    assert notes(easy=bad, hard=bad) == ["!! not to be trusted as it stands: R-hat 1.5"]
+    assert notes(easy=bad, hard=good) == ["!! not to be trusted as it stands: easy: R-hat 1.5"]
+    assert notes(easy=good) == []
