@@ -11,11 +11,10 @@ import numpy as np
 
 from bayesscale import discrepancy as discrepancies
 from bayesscale import law as laws
-from bayesscale import noise as noises
 from bayesscale.discrepancy import Discrepancy
 from bayesscale.errors import LawError, RunsError, RunsWarning, SamplingWarning
 from bayesscale.inference import Sampling, rows_of, sample_many
-from bayesscale.item_noise import typical_scatter
+from bayesscale.item_noise import noise_for
 from bayesscale.law import Law
 from bayesscale.noise import Noise
 from bayesscale.pooled_fit import PooledFit, groups_of
@@ -116,8 +115,7 @@ def fit_many(
     law = laws.named(law)
     discrepancy = discrepancies.named(discrepancy, scatter=law.scatter)
     tables = [table if isinstance(table, Runs) else read_runs(table) for table in tables]
-    noise = noises.named(noise, scatter=typical_scatter(law, tables))
-    tables = [noise.with_errors(table, law) for table in tables]
+    noise, tables = noise_for(noise, law, tables)
     how = _sampling(seed, sampling)
     rows = [rows_of(law, table, discrepancy=discrepancy, shape_of=parts_of, y_center=typical) for table in tables]
     for each in rows:
@@ -182,8 +180,7 @@ def fit_pooled(
     law = laws.named(law)
     discrepancy = discrepancies.named(discrepancy, scatter=law.scatter)
     runs = runs if isinstance(runs, Runs) else read_runs(runs)
-    noise = noises.named(noise, scatter=typical_scatter(law, [runs]))
-    runs = noise.with_errors(runs, law)
+    noise, (runs,) = noise_for(noise, law, [runs])
     pooling, how = pooling_of(law, over, pool), _sampling(seed, sampling)
     parts = groups_of(runs, over)
     largest = max(parts.values(), key=len)

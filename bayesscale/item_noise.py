@@ -8,10 +8,10 @@ from typing import ClassVar, override
 import numpy as np
 
 from bayesscale.errors import RunsError
-from bayesscale.noise import Normal
+from bayesscale.noise import Noise, Normal, named
 from bayesscale.runs import Runs
 
-__all__ = ["Binomial", "typical_scatter"]
+__all__ = ["Binomial", "noise_for", "typical_scatter"]
 
 ITEMS = "n_items"
 # Of the binomial error: what two runs differ by that answer the same questions.
@@ -73,3 +73,16 @@ def typical_scatter(law, tables) -> float:
     p, n = p[law.scale.holds(p)], n[law.scale.holds(p)]
     errors = law.scale.slope(p) * _binomial_error(p, n)
     return float(SAME_ITEMS * np.exp(np.log(errors).mean())) if p.size else law.scatter
+
+
+def noise_for(which, law, tables) -> tuple[Noise, list[Runs]]:
+    """Return a noise by name, its priors where the tables put them, and the tables with the errors that it knows of.
+
+    Parameters
+    ----------
+    which : str or Noise
+    law : Law
+    tables : sequence of Runs
+    """
+    noise = named(which, scatter=typical_scatter(law, tables))
+    return noise, [noise.with_errors(runs, law) for runs in tables]

@@ -11,11 +11,10 @@ from numpyro import handlers
 
 from bayesscale import discrepancy as discrepancies
 from bayesscale import law as laws
-from bayesscale import noise as noises
 from bayesscale.center import Covariate
 from bayesscale.forecast import Forecast, expectation, unit_of
 from bayesscale.inference import compiling, precise, rows_of, trained_along
-from bayesscale.item_noise import typical_scatter
+from bayesscale.item_noise import noise_for
 from bayesscale.runs import Runs, read_runs
 from bayesscale.sample_paths import carry_on
 
@@ -85,8 +84,7 @@ def prior_predictive(
     """
     law = laws.named(law)
     runs = runs if isinstance(runs, Runs) else read_runs(runs)
-    noise = noises.named(noise, scatter=typical_scatter(law, [runs]))
-    runs = noise.with_errors(runs, law)
+    noise, (runs,) = noise_for(noise, law, [runs])
     rows = rows_of(law, runs)
     x = {c: runs.column(c) for c in law.columns}
     centers = {**rows.x_center, law.gives: rows.y_center}

@@ -10,12 +10,10 @@ from cyclopts.types import ExistingFile
 import bayesscale as bs
 from bayesscale.cli import show
 from bayesscale.cli.messages import doing
-from bayesscale.cli.options import Flag, Level, Number, number
+from bayesscale.cli.options import INTERVALS, Flag, Levels, Number, number
 from bayesscale.errors import LawError, RunsError
 
 __all__ = ["allocate", "batch_size", "learning_rate"]
-
-INTERVALS = (0.5, 0.8, 0.95)
 
 
 def allocate(
@@ -28,7 +26,7 @@ def allocate(
     d_max: Annotated[Number, Parameter(name="--D-max")] = None,
     n_max: Annotated[Number, Parameter(name="--N-max")] = None,
     tolerance: float = 0.001,
-    level: Annotated[tuple[Level, ...], Parameter(consume_multiple=True, show_default="0.5 0.8 0.95")] = INTERVALS,
+    level: Levels = INTERVALS,
     json: Flag = False,
 ):
     """Share out a compute budget: how many parameters, how many tokens.
@@ -82,7 +80,7 @@ def batch_size(
     overhead: float | None = None,
     excess: float | None = None,
     tolerance: float = 0.001,
-    level: Annotated[tuple[Level, ...], Parameter(consume_multiple=True, show_default="0.5 0.8 0.95")] = INTERVALS,
+    level: Levels = INTERVALS,
     json: Flag = False,
 ):
     """Find the best batch size for a model and its tokens, or how large a batch may grow.
@@ -154,7 +152,7 @@ def learning_rate(
     d: Annotated[Number, Parameter(name="--D")] = None,
     b: Annotated[Number, Parameter(name="--B")] = None,
     tolerance: float = 0.001,
-    level: Annotated[tuple[Level, ...], Parameter(consume_multiple=True, show_default="0.5 0.8 0.95")] = INTERVALS,
+    level: Levels = INTERVALS,
     json: Flag = False,
 ):
     """Find the best peak learning rate for a model and its tokens.

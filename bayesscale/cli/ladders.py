@@ -6,17 +6,31 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cyclopts import Parameter, validators
+from cyclopts import Parameter
 
 import bayesscale as bs
 from bayesscale.cli import show
 from bayesscale.cli.messages import doing
-from bayesscale.cli.options import Count, Flag, Level, Number, Pairs, Reading, Seed, number, output_file, pairs
+from bayesscale.cli.options import (
+    INTERVALS,
+    Acceptance,
+    Count,
+    Draws,
+    Flag,
+    Levels,
+    Number,
+    Pairs,
+    Reading,
+    Seed,
+    Warmup,
+    number,
+    output_file,
+    pairs,
+)
 from bayesscale.errors import NumberError, RunsError
 
 __all__ = ["ladder"]
 
-INTERVALS = (0.5, 0.8, 0.95)
 # What a newcomer's table may lack, and what to do about it.
 REMEDIES = {
     "loss": "the task's loss, such as bits per byte of the correct answer. If it is there under another name: "
@@ -54,9 +68,9 @@ class Sampling:
     discrepancy: Flag = False
     seed: Seed = 0
     chains: Count = 4
-    draws: Annotated[int, Parameter(validator=validators.Number(gte=4))] = 1000
-    warmup: Annotated[int | None, Parameter(validator=validators.Number(gte=0))] = None
-    target_accept: Annotated[float, Parameter(validator=validators.Number(gte=0.5, lt=1))] = 0.9
+    draws: Draws = 1000
+    warmup: Warmup = None
+    target_accept: Acceptance = 0.9
 
 
 READING, SAMPLING = Reading(), Sampling()
@@ -71,7 +85,7 @@ def ladder(
     kind: Literal["new-run", "mean"] = "new-run",
     above: Number = None,
     links: Flag = False,
-    level: Annotated[tuple[Level, ...], Parameter(consume_multiple=True, show_default="0.5 0.8 0.95")] = INTERVALS,
+    level: Levels = INTERVALS,
     out: Path | None = None,
     json: Flag = False,
     reading: Reading = READING,

@@ -19,14 +19,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COVARIATES",
+    "INTERVALS",
+    "Acceptance",
     "Count",
+    "Draws",
     "Flag",
     "Level",
+    "Levels",
     "Number",
     "Pairs",
     "Reading",
     "Sampling",
     "Seed",
+    "Warmup",
     "Words",
     "number",
     "numbers",
@@ -35,14 +40,19 @@ __all__ = [
 ]
 
 COVARIATES = ("N", "D", "C", "B", "S", "lr")
+INTERVALS = (0.5, 0.8, 0.95)
 
 Flag = Annotated[bool, Parameter(show_default=False)]
 Words = Annotated[tuple[str, ...], Parameter(consume_multiple=True, show_default=False)]
 Pairs = Annotated[Words, Parameter(metavar="NAME=VALUE...")]
 Number = Annotated[str | None, Parameter(metavar="NUMBER")]
 Level = Annotated[float, Parameter(validator=validators.Number(gt=0, lt=1))]
+Levels = Annotated[tuple[Level, ...], Parameter(consume_multiple=True, show_default="0.5 0.8 0.95")]
 Count = Annotated[int, Parameter(validator=validators.Number(gte=1))]
 Seed = Annotated[int, Parameter(validator=validators.Number(gte=0))]
+Draws = Annotated[int, Parameter(validator=validators.Number(gte=4))]
+Warmup = Annotated[int | None, Parameter(validator=validators.Number(gte=0))]
+Acceptance = Annotated[float, Parameter(validator=validators.Number(gte=0.5, lt=1))]
 
 
 @Parameter(name="*", group="The table")
@@ -103,9 +113,9 @@ class Sampling:
     discrepancy: Annotated[bool, Parameter(negative="--no-discrepancy", show_default=False)] = True
     seed: Seed = 0
     chains: Count = 4
-    draws: Annotated[int, Parameter(validator=validators.Number(gte=4))] = 1000
-    warmup: Annotated[int | None, Parameter(validator=validators.Number(gte=0))] = None
-    target_accept: Annotated[float, Parameter(validator=validators.Number(gte=0.5, lt=1))] = 0.9
+    draws: Draws = 1000
+    warmup: Warmup = None
+    target_accept: Acceptance = 0.9
 
     def words(self) -> dict:
         """Return the keyword arguments of `bayesscale.fit`."""

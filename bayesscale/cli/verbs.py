@@ -16,8 +16,10 @@ from bayesscale.cli import show
 from bayesscale.cli.messages import doing
 from bayesscale.cli.options import (
     COVARIATES,
+    INTERVALS,
     Flag,
     Level,
+    Levels,
     Number,
     Pairs,
     Reading,
@@ -33,7 +35,6 @@ from bayesscale.errors import LawError
 __all__ = ["compare", "demo", "fit", "predict"]
 
 READING, SAMPLING = Reading(), Sampling()
-INTERVALS = (0.5, 0.8, 0.95)
 
 
 def demo(*, out: Path = Path("bayesscale-demo")):
@@ -128,7 +129,7 @@ def predict(
     targets: Annotated[str | None, Parameter(metavar="TABLE")] = None,
     below: Number = None,
     above: Number = None,
-    level: Annotated[tuple[Level, ...], Parameter(consume_multiple=True, show_default="0.5 0.8 0.95")] = INTERVALS,
+    level: Levels = INTERVALS,
     seed: Seed = 0,
     json: Flag = False,
     reading: Reading = READING,

@@ -174,10 +174,13 @@ def ladder(
     how = dict(discrepancy=discrepancy, seed=seed, **sampling)
     several = over in runs.columns and len(runs.table[over].unique()) > 1
     name = str(runs.table[over].iloc[0]) if over in runs.columns else "accuracy"
-    losses, links, directs = (
-        fit_pooled(law, runs, over=over, **how) if several else {name: fit(law, runs, **how)}
-        for law in (loss, link, direct)
-    )
+    over = over if several else None
+    losses, links, directs = (fit_tasks(law, runs, over, name, **how) for law in (loss, link, direct))
     two = chain(losses, links)
     averages = {task: average([two[task], directs[task]], weights=weights) for task in two}
-    return Ladder(runs, over if several else None, losses, links, directs, averages)
+    return Ladder(runs, over, losses, links, directs, averages)
+
+
+def fit_tasks(law, runs, over, alone, **how) -> Mapping[str, Posterior]:
+    """Fit a law to every task: pooled over the column `over`, or without one to a single task, called `alone`."""
+    return fit_pooled(law, runs, over=over, **how) if over else {alone: fit(law, runs, **how)}

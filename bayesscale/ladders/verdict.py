@@ -11,9 +11,8 @@ import pandas as pd
 from bayesscale.chaining import chain
 from bayesscale.errors import LawError
 from bayesscale.evaluate.finding import Finding
-from bayesscale.fitting import fit, fit_pooled
 from bayesscale.intervals import intervals
-from bayesscale.ladders.recipe import Ladder
+from bayesscale.ladders.recipe import Ladder, fit_tasks
 from bayesscale.targets import read_targets
 from bayesscale.units import format_number
 
@@ -172,11 +171,8 @@ def _other_links(ladder, names) -> dict:
     how |= one.settings.get("asked", {})
     found = {task: {} for task in ladder}
     for name in names:
-        if ladder.over:
-            made = chain(ladder.losses, fit_pooled(name, ladder.runs, over=ladder.over, **how))
-        else:
-            made = {task: chain(ladder.losses[task], fit(name, ladder.runs, **how)) for task in ladder}
-        for task, two in made.items():
+        links = fit_tasks(name, ladder.runs, ladder.over, next(iter(ladder)), **how)
+        for task, two in chain(ladder.losses, links).items():
             found[task][str(name)] = two
     return found
 
