@@ -57,10 +57,10 @@ class Average(Finding):
         """What the laws together take and give."""
         laws = [post.law for post in self.posteriors.values()]
         columns = tuple(dict.fromkeys(c for law in laws for c in law.columns))
+        shares = tuple(c for c in columns if all(c in law.shares for law in laws if c in law.columns))
         name = f"average of {', '.join(self.posteriors)}"
-        return Compound(
-            name, columns, laws[0].gives, f"{laws[0].gives} = one of the laws, with probability weight", laws[0].scale
-        )
+        formula = f"{laws[0].gives} = one of the laws, with probability weight"
+        return Compound(name, columns, laws[0].gives, formula, laws[0].scale, shares)
 
     @property
     def runs(self) -> Runs:
@@ -132,7 +132,7 @@ class Average(Finding):
         RunsError
             As for `Posterior.predict`.
         """
-        frame = read_targets(targets, takes=self.law.columns, fixed=self.fixed, **covariates)
+        frame = read_targets(targets, takes=self.law.columns, shares=self.law.shares, fixed=self.fixed, **covariates)
         own = np.random.SeedSequence(seed).generate_state(len(self.posteriors))
         made = [
             post.predict(frame, kind=kind, seed=int(own[list(self.posteriors).index(name)]))

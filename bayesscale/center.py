@@ -18,7 +18,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from bayesscale import priors
 from bayesscale.errors import LawError
 
-__all__ = ["Covariate", "response_centered_at", "sample", "split_at_center", "value_at_center"]
+__all__ = ["Covariate", "Share", "response_centered_at", "sample", "split_at_center", "value_at_center"]
 
 _response_center = ContextVar("response_center")
 
@@ -71,7 +71,32 @@ class Covariate(NDArrayOperatorsMixin):
         return getattr(jnp, ufunc.__name__)(*(x.values if isinstance(x, Covariate) else x for x in inputs))
 
 
-def sample(name, distribution, *, of=None, alike=False):
+class Share(Covariate):
+    """A covariate that may be zero: a domain's proportion in the training data, or whether a model was grown (0 or 1).
+
+    Its centre is the mean over the runs of the fit, not the geometric mean. Zero to a positive power is zero, and the
+    gradient by the exponent is zero there too.
+
+    Parameters
+    ----------
+    name : str
+        Of which domain, or operator: the column without its prefix.
+    log_ratio : array
+        log(x / center), one per run; minus infinity for zero.
+    center : scalar
+    """
+
+    def __init__(self, name, log_ratio, center):
+        super().__init__(log_ratio, center)
+        self.name = name
+
+    def __pow__(self, exponent):
+        there = self.log_ratio > -jnp.inf
+        power = self.center**exponent * jnp.exp(exponent * jnp.where(there, self.log_ratio, 0.0))
+        return jnp.where(there, power, jnp.where(exponent > 0, 0.0, jnp.inf))
+
+
+def sample(name, distribution, *, of=None, alike=None):
     """Sample a parameter: `numpyro.sample`, which may say of which term the parameter is the exponent.
 
     Parameters
@@ -82,11 +107,11 @@ def sample(name, distribution, *, of=None, alike=False):
         Its prior.
     of : scalar, optional
         For an exponent: the value of its term at the centre. Changes nothing but how fast the posterior is sampled.
-    alike : bool
+    alike : bool, optional
         Whether the parameter is alike in tasks or domains of different units and difficulty, so that `fit_pooled` pools
-        it: exponents (`of`) are, whatever is said here.
+        it. Exponents (`of`) are, unless said otherwise; others are not.
     """
-    return numpyro.sample(name, distribution, infer={"alike": alike or of is not None, "term": of})
+    return numpyro.sample(name, distribution, infer={"alike": of is not None if alike is None else alike, "term": of})
 
 
 def value_at_center(*, spread=0.1):

@@ -26,6 +26,7 @@ class Compound(NamedTuple):
     gives: str
     formula: str
     scale: Scale
+    shares: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -51,7 +52,8 @@ class Chain:
         others = (c for c in second.columns if c != first.gives)
         columns = tuple(dict.fromkeys((*first.columns, *others)))
         name = f"{first.name}, then {second.name}"
-        return Compound(name, columns, second.gives, f"{second.gives} = {second.name} of {first.name}", second.scale)
+        formula = f"{second.gives} = {second.name} of {first.name}"
+        return Compound(name, columns, second.gives, formula, second.scale, (*first.shares, *second.shares))
 
     @property
     def runs(self) -> Runs:
@@ -99,7 +101,7 @@ class Chain:
             (named after it, such as ``loss``), the ``discrepancy`` of both laws, and ``noise``.
         """
         both = self.thinned(self.size)
-        frame = read_targets(targets, takes=self.law.columns, fixed=self.fixed, **covariates)
+        frame = read_targets(targets, takes=self.law.columns, shares=self.law.shares, fixed=self.fixed, **covariates)
         given, seed_of_first = self.first.law.gives, int(np.random.SeedSequence(seed).generate_state(1)[0])
         between = both.first.predict(frame, kind=kind, seed=seed_of_first)
         law, scale = both.second.law, both.second.law.scale

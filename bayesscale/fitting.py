@@ -115,6 +115,7 @@ def fit_many(
     law = laws.named(law)
     discrepancy = discrepancies.named(discrepancy, scatter=law.scatter)
     tables = [table if isinstance(table, Runs) else read_runs(table) for table in tables]
+    law = law.over(tables[0].columns) if tables else law
     noise, tables = noise_for(noise, law, tables)
     how = _sampling(seed, sampling)
     rows = [rows_of(law, table, discrepancy=discrepancy, shape_of=parts_of, y_center=typical) for table in tables]
@@ -180,6 +181,7 @@ def fit_pooled(
     law = laws.named(law)
     discrepancy = discrepancies.named(discrepancy, scatter=law.scatter)
     runs = runs if isinstance(runs, Runs) else read_runs(runs)
+    law = law.over(runs.columns)
     noise, (runs,) = noise_for(noise, law, [runs])
     pooling, how = pooling_of(law, over, pool), _sampling(seed, sampling)
     parts = groups_of(runs, over)

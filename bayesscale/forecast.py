@@ -194,7 +194,8 @@ def expectation(law, parameters, covariates, centers, *, precision="float64") ->
     -------
     ndarray, shape (draws, targets)
     """
-    logs = {k: np.log(np.asarray(covariates[k]) / centers[k]) for k in law.columns}
+    with np.errstate(divide="ignore"):  # a share may be zero
+        logs = {k: np.log(np.asarray(covariates[k]) / centers[k]) for k in law.columns}
     n = next(iter(logs.values())).shape[-1]
     size = 8 * 2 ** int(np.ceil(np.log2(max(n, 8) / 8)))  # few shapes, few compilations
     log_x = {k: np.take(x, np.arange(size) % n, axis=-1) for k, x in logs.items()}
@@ -211,7 +212,7 @@ def predict(post, targets=None, *, kind="new-run", seed=0, **covariates) -> Fore
         raise LawError(
             f'kind is "new-run" (what one more run would measure) or "mean" (the expected value), not {kind!r}'
         )
-    frame = read_targets(targets, takes=post.law.columns, fixed=post.fixed, **covariates)
+    frame = read_targets(targets, takes=post.law.columns, shares=post.law.shares, fixed=post.fixed, **covariates)
     x = {c: frame[c].to_numpy(float) for c in post.law.columns}
     precision = post.settings.get("precision", "float64")
     scale = post.law.scale

@@ -82,8 +82,8 @@ def prior_predictive(
     Forecast
         Its targets are the table's covariates.
     """
-    law = laws.named(law)
     runs = runs if isinstance(runs, Runs) else read_runs(runs)
+    law = laws.named(law).over(runs.columns)
     noise, (runs,) = noise_for(noise, law, [runs])
     rows = rows_of(law, runs)
     x = {c: runs.column(c) for c in law.columns}

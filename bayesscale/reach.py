@@ -7,7 +7,7 @@ import numpy as np
 __all__ = ["column_of_size", "outside", "times_the_largest"]
 
 # Covariates that do not say how large a run is.
-NO_SIZE = ("B", "lr", "loss")
+NO_SIZE = ("B", "lr", "loss", "r")
 
 
 def column_of_size(runs, laws) -> str | None:
@@ -20,7 +20,7 @@ def column_of_size(runs, laws) -> str | None:
     """
     if "C" in runs.columns:
         return "C"
-    sizes = {c for law in laws for c in law.columns if c in runs.columns and c not in NO_SIZE}
+    sizes = {c for law in laws for c in law.columns if c in runs.columns and c not in (*NO_SIZE, *law.shares)}
     return sizes.pop() if len(sizes) == 1 else None
 
 

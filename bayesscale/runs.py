@@ -197,7 +197,8 @@ def read_runs(source, *, columns=None, units=None, about=None) -> Runs:
 
     frame, renamed = rename(frame, columns, said)
     problems = Problems(frame.index, lines, theirs=renamed, said=said)
-    if not {*COVARIATES, "B_crit"} & set(frame.columns):  # a critical batch is measured against the loss
+    # A critical batch is measured against the loss; runs may differ in their mixture alone.
+    if not {*COVARIATES, "B_crit"} & set(frame.columns) and not any(str(c).startswith("r_") for c in frame.columns):
         said.append(f"no covariate (N, D, C, ...) among the columns {shown(frame.columns)}: {how_to_name('N')}.")
     frame = _in_our_units(frame, units, problems)
     frame, derived = derive(frame)

@@ -219,6 +219,7 @@ def _find_law(header, law, path) -> Law:
             "the cell that declares it, or pass it: load(path, law=...)"
         ) from None
     remedy = "pass the law with it: load(path, law=law.with_priors(...))"
+    found = found if found.bound else found(*header["columns"])
     return found.with_priors(**{k: _rebuilt(k, d, path, remedy) for k, d in header["replaced"].items()})
 
 

@@ -25,7 +25,14 @@ LATER = {
 }
 
 
-def read_targets(targets=None, *, takes: Sequence[str], fixed: Mapping | None = None, **covariates) -> pd.DataFrame:
+def read_targets(
+    targets=None,
+    *,
+    takes: Sequence[str],
+    shares: Sequence[str] = (),
+    fixed: Mapping | None = None,
+    **covariates,
+) -> pd.DataFrame:
     """Read the targets of a forecast.
 
     Parameters
@@ -36,6 +43,8 @@ def read_targets(targets=None, *, takes: Sequence[str], fixed: Mapping | None = 
     takes : sequence of str
         The covariates that must be there or follow from others (C = 6 N D, D = C / (6 N), ...). With none, any name may
         be given.
+    shares : sequence of str
+        Those of them that may be zero.
     fixed : mapping of str to number, optional
         What holds for a target that says nothing else: covariates that are the same in all runs.
     **covariates : number, str or sequence
@@ -49,7 +58,8 @@ def read_targets(targets=None, *, takes: Sequence[str], fixed: Mapping | None = 
     Raises
     ------
     RunsError
-        A covariate is missing, unknown, not a positive finite number, or of another length than the others.
+        A covariate is missing, unknown, not a positive finite number (shares: or zero), or of another length than the
+        others.
     """
     if takes:
         _refuse_unknown(covariates, takes)
@@ -83,7 +93,7 @@ def read_targets(targets=None, *, takes: Sequence[str], fixed: Mapping | None = 
             frame[name] = value
     if "run" in frame:
         frame["run"] = run_names(frame["run"])
-    _check(frame, takes)
+    _check(frame, takes, shares)
     return frame
 
 
@@ -131,7 +141,7 @@ def _nearest(name, allowed) -> str | None:
     return words[nearest[0]] if nearest else None
 
 
-def _check(frame, takes):
+def _check(frame, takes, shares):
     problems = []
     for name in takes:
         if name not in frame:
@@ -139,7 +149,8 @@ def _check(frame, takes):
             problems.append(f"the forecast needs {name}; given: {there}. Say it, as in predict({name}=...)")
             continue
         for row, value in frame[name].items():
-            if not (np.isfinite(value) and value > 0):
-                problems.append(f"{name} of target {row} is {format_number(value)}: it must be a positive number")
+            if not (np.isfinite(value) and (value > 0 or (value == 0 and name in shares))):
+                zero = ", or zero" if name in shares else ""
+                problems.append(f"{name} of target {row} is {format_number(value)}: it must be a positive number{zero}")
     if problems:
         raise RunsError(problems)

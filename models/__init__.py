@@ -19,6 +19,8 @@ from bayesscale.models.ladder import (
     accuracy_weibull,
     error_exponential,
 )
+from bayesscale.models.mixture import bimix, mixture_additive, mixture_exponential, mixture_exponential_tokens
+from bayesscale.models.mixture import mixture_joint, mixture_linear, mixture_log_linear
 
 __all__ = [
     "accuracy_direct",
@@ -30,6 +32,7 @@ __all__ = [
     "accuracy_weibull",
     "batch_lr_power",
     "batch_power",
+    "bimix",
     "bnsl",
     "chinchilla",
     "chinchilla_batch",
@@ -44,6 +47,12 @@ __all__ = [
     "m2",
     "m3",
     "m4",
+    "mixture_additive",
+    "mixture_exponential",
+    "mixture_exponential_tokens",
+    "mixture_joint",
+    "mixture_linear",
+    "mixture_log_linear",
     "power",
     "pure_power",
     "repeated",

@@ -225,7 +225,7 @@ def backtest(
     the program that also fits the whole table.
     """
     runs = runs if isinstance(runs, Runs) else read_runs(runs)
-    chosen = [laws_.named(law) for law in ([laws] if isinstance(laws, str | laws_.Law) else laws)]
+    chosen = [laws_.named(law).over(runs.columns) for law in ([laws] if isinstance(laws, str | laws_.Law) else laws)]
     members = {label: dict(law=law, **fitting) for label, law in zip(labels(chosen), chosen, strict=True)}
     return rollout(members, runs, by=by, cutoffs=cutoffs, horizon=horizon, least=least, average=average)
 

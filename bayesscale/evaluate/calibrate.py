@@ -174,17 +174,17 @@ def calibrate(
     Talts et al. 2018 (ranks); Modrak et al. 2025 (the log likelihood at the truth is ranked as well: it sees a
     posterior that leaves out part of the data). Uniformity by ArviZ's test of ordered values ("pot_c").
     """
-    law = laws.named(law)
+    design = design if isinstance(design, Runs) else read_runs(design)
+    law = laws.named(law).over(design.columns)
     noise = noises.named(noise, scatter=law.scatter)
     discrepancy = discrepancies.named(discrepancy, scatter=law.scatter)
-    design = design if isinstance(design, Runs) else read_runs(design)
     if not isinstance(simulations, int | np.integer) or simulations < 10:
         raise LawError(f"simulations is a whole number of at least 10, not {simulations!r}")
     if kind not in ("new-run", "mean"):
         raise LawError(f'kind is "new-run" or "mean", not {kind!r}')
     typical = _typical(law, design, typical)
     truth = dict(
-        law=law if truth_law is None else laws.named(truth_law),
+        law=law if truth_law is None else laws.named(truth_law).over(design.columns),
         noise=noise if truth_noise is None else noises.named(truth_noise, scatter=law.scatter),
         discrepancy=discrepancy
         if truth_discrepancy is None

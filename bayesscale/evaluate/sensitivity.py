@@ -189,7 +189,7 @@ def _priors(post):
 
 
 def _forecasts(post, targets, kind, seed):
-    frame = read_targets(targets, takes=post.law.columns)
+    frame = read_targets(targets, takes=post.law.columns, shares=post.law.shares)
     draws = post.predict(frame, kind=kind, seed=seed).draws
     names = target_names(frame, takes=post.law.columns, gives=post.law.gives)
     return {name: ("forecast", x) for name, x in zip(names, draws.T, strict=True)}

@@ -74,7 +74,9 @@ def simulate(law, noise, discrepancy, design, *, targets, kind, typical, simulat
     design = Runs(table, design.about)
     rows = rows_of(law, design, y_center=typical)
     noise.check(rows)
-    at = read_targets(targets, takes=law.columns) if targets is not None else design.table.iloc[:0]
+    at = design.table.iloc[:0]
+    if targets is not None:
+        at = read_targets(targets, takes=law.columns, shares=law.shares)
     n, everywhere = len(design), pd.concat([design.table, at], ignore_index=True)
 
     centers = {**rows.x_center, law.gives: rows.y_center}

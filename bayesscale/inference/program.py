@@ -22,7 +22,7 @@ from numpyro.infer.util import constrain_fn, potential_energy
 
 from bayesscale.coordinates import slopes
 from bayesscale.inference.start import find_modes
-from bayesscale.law import unsampled
+from bayesscale.scaling_law import unsampled
 
 # ArviZ leaves a lazily loaded `numpyro` behind. Whoever then imports numpyro.distributions first gets a second copy of
 # that package without its submodules, and numpyro.factor, which every fit needs, fails: give it back what it lacks.

@@ -31,7 +31,7 @@ class Rows:
     log_x : dict of str to array
         log(x / center) of each covariate.
     x_center : dict of str to float
-        Geometric mean of each covariate over the table.
+        Geometric mean of each covariate over the table, the mean of a share.
     measured : array
         The measured values on the law's scale: their logarithm, or logit.
     y_center : float
@@ -90,6 +90,24 @@ def trained_along(law, runs) -> str | None:
     return min(known, key=lambda c: c not in law.columns, default=None)
 
 
+def _centered(law, runs, name):
+    """Return log(x / center) of a covariate, and its centre over the table."""
+    x, share = runs.column(name), name in law.shares
+    odd = np.flatnonzero(~((x >= 0 if share else x > 0) & np.isfinite(x)))
+    if len(odd):
+        zero = " (or zero)" if share else ""
+        raise RunsError(
+            f"column {name!r}: row {runs.table.index[odd[0]]} has {x[odd[0]]:.6g}; law {law.name} takes positive "
+            f"numbers{zero}. Leave such rows out, {len(odd)} of {len(x)}, or take a law that does without {name}."
+        )
+    if not share:
+        logs = np.log(x)
+        return logs - logs.mean(), np.exp(logs.mean())
+    center = x.mean() or 1.0
+    with np.errstate(divide="ignore"):
+        return np.log(x / center), center
+
+
 def rows_of(law, runs, *, discrepancy=None, y_center=None, shape_of=None) -> Rows:
     """Take from a table what a law and its noise need.
 
@@ -97,8 +115,8 @@ def rows_of(law, runs, *, discrepancy=None, y_center=None, shape_of=None) -> Row
     ----------
     law : Law
     runs : Runs
-        Has the law's columns and what it gives; ``loss_error`` (``<gives>_error``), ``weight`` and ``run`` are used
-        where present.
+        Has the law's columns (`Law.over` has bound a star argument) and what it gives; ``loss_error``
+        (``<gives>_error``), ``weight`` and ``run`` are used where present.
     discrepancy : Discrepancy, optional
         How the truth may bend away from the law.
     y_center : float, optional
@@ -132,8 +150,8 @@ def rows_of(law, runs, *, discrepancy=None, y_center=None, shape_of=None) -> Row
 
     log_x, x_center = {}, {}
     for name in law.columns:
-        logs = np.log(runs.column(name))
-        log_x[name], x_center[name] = pad(logs - logs.mean()), np.exp(logs.mean())
+        logs, center = _centered(law, runs, name)
+        log_x[name], x_center[name] = pad(logs), center
     y = runs.column(law.gives)
     if not np.all(law.scale.holds(y)):
         raise RunsError(

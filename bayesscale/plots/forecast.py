@@ -67,7 +67,7 @@ def _targets(post, x, targets, tokens_per_parameter):
         # Known by the axis alone: the point on the fan is meant.
         on_path, _ = path(post, x, frame[x], tokens_per_parameter=tokens_per_parameter)
         frame = frame.assign(**{name: on_path[name].to_numpy() for name in on_path})
-    return read_targets(frame, takes=(*post.law.columns, x))
+    return read_targets(frame, takes=(*post.law.columns, x), shares=post.law.shares)
 
 
 def forecast(
