@@ -33,6 +33,7 @@ _homes = {
     "Rungs": "ladders",
     "Runs": "runs",
     "Sensitivity": "evaluate",
+    "TokenCounts": "token_entropy",
     "Verdicts": "ladders",
     "allocate": "decide",
     "average": "averaging",
@@ -41,23 +42,30 @@ _homes = {
     "calibrate": "evaluate",
     "chain": "chaining",
     "compare": "evaluate",
+    "conditional_entropy": "token_entropy",
     "critical_batch": "decide",
     "difference": "decide",
     "drop_rungs": "ladders",
+    "entropy_mixture": "token_entropy",
     "fit": "fitting",
     "fit_many": "fitting",
     "fit_pooled": "fitting",
     "frontier": "decide",
+    "joint_entropy": "token_entropy",
     "ladder": "ladders",
     "load": "storage",
+    "mixture_runs": "mixture_tables",
     "optimal_batch": "decide",
     "optimal_lr": "decide",
     "predictive_check": "evaluate",
     "prior_predictive": "prior_forecast",
+    "read_mixtures": "mixture_tables",
     "read_runs": "runs",
     "recalibrate": "evaluate",
     "sensitivity": "evaluate",
+    "shannon_entropy": "token_entropy",
     "verdicts": "ladders",
+    "von_neumann_entropy": "token_entropy",
 }
 _rooms = ("datasets", "errors", "models", "noise", "plots")
 
@@ -113,8 +121,17 @@ if TYPE_CHECKING:
     from bayesscale.inference import cache_compilation
     from bayesscale.ladders import Ladder, Rungs, Verdicts, drop_rungs, ladder, verdicts
     from bayesscale.law import Law
+    from bayesscale.mixture_tables import mixture_runs, read_mixtures
     from bayesscale.pooled_fit import PooledFit
     from bayesscale.posterior import Posterior
     from bayesscale.prior_forecast import prior_predictive
     from bayesscale.runs import Runs, read_runs
     from bayesscale.storage import load
+    from bayesscale.token_entropy import (
+        TokenCounts,
+        conditional_entropy,
+        entropy_mixture,
+        joint_entropy,
+        shannon_entropy,
+        von_neumann_entropy,
+    )
