@@ -124,6 +124,19 @@ class Curve(Noise):
         return stats.norm
 
     @override
+    def log_density_of_runs(self, residual, draws, run, *, place=None, log_error=None, weight=1.0):
+        order, gap = along_runs(run, np.zeros(len(run)) if place is None else place)
+        sigma, sigma_run, length = (np.asarray(draws[k])[:, None] for k in ("sigma", "sigma_run", "length"))
+        white = np.broadcast_to(sigma**2 + (0.0 if log_error is None else log_error**2), residual.shape)
+        F, Q = self.transition(gap, length)
+        with jax.enable_x64(True):
+            filtered = jax.jit(jax.vmap(_one_ahead))(residual[:, order], white[:, order], F, Q, sigma_run[:, 0])
+        ahead, variance = map(np.asarray, filtered)
+        density = stats.norm.logpdf(residual[:, order], ahead, np.sqrt(variance))
+        first = np.flatnonzero(np.diff(run[order], prepend=-1))
+        return np.add.reduceat(density, first, axis=1)
+
+    @override
     def simulate(self, rng, draws, shape, *, log_error=None, run=None, place=None, seen=None):
         n = shape[1]
         if run is not None and place is None:

@@ -18,13 +18,16 @@ import numpyro
 from numpyro import distributions as dist
 from numpyro import handlers
 from numpyro.distributions import transforms
-from scipy import stats
+from scipy import sparse, stats
+from scipy.special import logsumexp
 
 from bayesscale import priors
 from bayesscale.coordinates import Through
 from bayesscale.errors import LawError
 
 __all__ = ["Laplace", "Noise", "Normal", "Seen", "StudentT", "named"]
+
+NODES = 21  # of quadratures over what a run has of its own
 
 
 class Seen(NamedTuple):
@@ -171,6 +174,50 @@ class Noise:
         own = {k: np.asarray(v)[:, None] for k, v in draws.items() if k in self.priors()}
         scale = np.hypot(own["sigma"], 0.0 if log_error is None else log_error)
         return self.family(own).logpdf(residual / scale) - np.log(scale)
+
+    def log_density_of_runs(self, residual, draws, run, *, place=None, log_error=None, weight=1.0):
+        """Log density of all rows of a run together, what the run has of its own integrated out.
+
+        Parameters
+        ----------
+        residual, draws, log_error
+            As for `log_density`, for the rows of new runs; with ``sigma_run`` in `draws` each run has an effect.
+        run : array of int, shape (rows,)
+            Index of each row's run, from 0 on.
+        place : array, shape (rows,), optional
+            How far its run is trained at each row, such as log S; for noise along training curves.
+        weight : array, shape (rows,), optional
+            How often each row counts.
+
+        Returns
+        -------
+        ndarray, shape (draws, runs)
+        """
+        of_runs = sparse.csr_array((np.ones(len(run)), (run, np.arange(len(run)))))
+
+        def rows_together(effect):
+            shifted = residual - effect[:, run]
+            return (of_runs @ (weight * self.log_density(shifted, draws, log_error=log_error)).T).T
+
+        none = np.zeros((len(residual), of_runs.shape[0]))
+        if "sigma_run" not in draws:
+            return rows_together(none)
+        # Gauss-Hermite quadrature around the effect that a run would have, were the noise normal; twice as wide.
+        spread = np.asarray(draws["sigma_run"])[:, None]
+        precision = weight / np.hypot(np.asarray(draws["sigma"])[:, None], 0.0 if log_error is None else log_error) ** 2
+        precision = np.broadcast_to(precision, residual.shape)
+        told = (of_runs @ precision.T).T + spread**-2
+        middle, width = (of_runs @ (precision * residual).T).T / told, 2 * told**-0.5
+        nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
+        logs = [
+            np.log(w)
+            + x**2 / 2
+            + np.log(width)
+            + rows_together(e := middle + width * x)
+            + stats.norm.logpdf(e, 0, spread)
+            for x, w in zip(nodes, weights, strict=True)
+        ]
+        return logsumexp(logs, axis=0)
 
     def family(self, draws):
         """Return the standard distribution of the scatter, one of `scipy.stats`."""

@@ -13,6 +13,7 @@ from bayesscale.errors import LawError, RunsError
 from bayesscale.evaluate.backtest import CUTOFFS, Backtest
 from bayesscale.evaluate.backtest import rollout as roll_out
 from bayesscale.evaluate.finding import Finding
+from bayesscale.evaluate.leave_out import LeftOut, leave_groups_out
 from bayesscale.evaluate.members import check_same_table, fitted_how, labelled, stacking
 from bayesscale.evaluate.rollouts import difference_error, log_scores
 from bayesscale.fitting import fit
@@ -44,6 +45,9 @@ class Comparison(Finding):
         The laws fitted to the smaller runs and scored on the larger ones.
     no_rollout : str
         Why there is none.
+    left_out : dict of str to LeftOut, optional
+        What leaving out whole groups gives, by law. The table then has ``elpd_out``, ``diff_out`` and ``diff_out_se``
+        too, and the best law by it comes first.
     """
 
     table: pd.DataFrame
@@ -51,10 +55,11 @@ class Comparison(Finding):
     pointwise: pd.DataFrame
     rollout: Backtest | None = None
     no_rollout: str = ""
+    left_out: Mapping[str, LeftOut] | None = None
 
     @property
     def best(self) -> Posterior:
-        """The law with the highest elpd_loo."""
+        """The law with the highest elpd_loo; elpd_out where groups were left out."""
         return self.posteriors[self.table.index[0]]
 
     def _of_rollout(self):
@@ -65,7 +70,7 @@ class Comparison(Finding):
             "WAIC and LOO score interpolation; elpd_rollout how laws fitted to the smaller runs foretell larger ones"
         ]
         if len(self.table) > 1:
-            by_loo, by_rollout = self.table.index[0], self.table["elpd_rollout"].idxmax()
+            by_loo, by_rollout = self.table["elpd_loo"].idxmax(), self.table["elpd_rollout"].idxmax()
             if by_loo == by_rollout:
                 said.append(f"the rollout agrees with LOO: {by_loo} foretells the larger runs best too")
             else:
@@ -82,11 +87,32 @@ class Comparison(Finding):
         if len(self.table) < 2:
             return ""
         first, second = self.table.index[:2]
-        ahead, error = -self.table.loc[second, "diff"], self.table.loc[second, "diff_se"]
+        what, score = "rows like these", "diff"
+        if self.left_out:
+            what, score = f"a new {self._group}", "diff_out"
+        ahead, error = -self.table.loc[second, score], self.table.loc[second, f"{score}_se"]
         if ahead < 2 * error or ahead < 4:
-            return f"{first} and {second} predict rows like these equally well (difference {ahead:.1f} +- {error:.1f})"
+            return f"{first} and {second} predict {what} equally well (difference {ahead:.1f} +- {error:.1f})"
         lead = f"{ahead:.1f} +- {error:.1f} ({ahead / error:.1f} standard errors)"
-        return f"{first} predicts rows like these best: ahead of {second} by {lead}"
+        return f"{first} predicts {what} best: ahead of {second} by {lead}"
+
+    @property
+    def _group(self):
+        return next(iter(self.left_out.values())).pointwise.index.name
+
+    def _of_groups(self):
+        """Say that LOO of rows flatters, and which groups took a fit of their own."""
+        if not self.left_out:
+            return []
+        n = len(next(iter(self.left_out.values())).pointwise)
+        again = ", ".join(f"{len(found.refitted)} for {law}" for law, found in self.left_out.items() if found.refitted)
+        fits = (
+            f"; where importance sampling failed the law was fitted again without the group: {again}" if again else ""
+        )
+        return [
+            f"elpd_out leaves out each {self._group} whole, {n} in all{fits}. elpd_loo and elpd_waic leave out one row "
+            f"and keep the rest of its {self._group}: they are optimistic for a new one"
+        ]
 
     @property
     def notes(self) -> list[str]:
@@ -100,6 +126,7 @@ class Comparison(Finding):
         return [
             *filter(None, [verdict, mixing if "equally" in verdict else ""]),
             *(f"{', '.join(laws)}: {warning}" for warning, laws in warnings.items()),
+            *self._of_groups(),
             *self._of_rollout(),
         ]
 
@@ -112,7 +139,9 @@ class Comparison(Finding):
         return self.table.drop(columns="warning")
 
 
-def compare(runs_or_posteriors, laws: Sequence | None = None, *, rollout=None, **fitting) -> Comparison:
+def compare(
+    runs_or_posteriors, laws: Sequence | None = None, *, rollout=None, leave_out: str | None = None, **fitting
+) -> Comparison:
     """Compare laws on one table by WAIC, PSIS-LOO and rollout.
 
     Parameters
@@ -125,6 +154,10 @@ def compare(runs_or_posteriors, laws: Sequence | None = None, *, rollout=None, *
         Also fit each law to the smaller runs and score its forecasts of the larger ones: one short fit per law and
         cutoff. By default where a table is given, has runs enough and one row for each; fits that are given are not
         fitted again unless asked for. True, or the cutoffs as for `backtest`; False: not.
+    leave_out : str, optional
+        A column of groups, such as ``mixture``, to leave out whole, one after the other: for tables where rows of a
+        group stray from a law together, of which LOO of rows knows nothing (`evaluate.leave_out`). It may take a fit
+        per group.
     **fitting
         As for `bayesscale.fit`: ``noise``, ``seed``, ``draws``, ...
 
@@ -179,7 +212,21 @@ def compare(runs_or_posteriors, laws: Sequence | None = None, *, rollout=None, *
         differences = scores.sub(scores[table["elpd_rollout"].idxmax()], axis=0)
         table.insert(9, "diff_rollout", differences.sum())
         table.insert(10, "diff_rollout_se", difference_error(differences))
-    return Comparison(table, posteriors, pointwise, tested, why_not)
+    left_out = None
+    if leave_out is not None:
+        left_out = {name: leave_groups_out(post, leave_out) for name, post in posteriors.items()}
+        table = _with_groups(table, pd.DataFrame({name: found.pointwise for name, found in left_out.items()}))
+    return Comparison(table, posteriors, pointwise, tested, why_not, left_out)
+
+
+def _with_groups(table, pointwise):
+    """Put what leaving out groups gives in front, the best law by it first."""
+    table = table.loc[pointwise.sum().sort_values(ascending=False).index].copy()
+    differences = pointwise.sub(pointwise[table.index[0]], axis=0)
+    table.insert(0, "elpd_out", pointwise.sum())
+    table.insert(1, "diff_out", differences.sum())
+    table.insert(2, "diff_out_se", np.sqrt(len(differences) * differences.var(ddof=1)))
+    return table.rename_axis("law")
 
 
 def _are_fits(given):
