@@ -20,7 +20,7 @@ from bayesscale.inference import compiling, precise, rows_of, trained_along
 from bayesscale.intervals import LEVELS, intervals
 from bayesscale.noise import Seen
 from bayesscale.reach import outside, times_the_largest
-from bayesscale.targets import read_targets, run_names
+from bayesscale.targets import check_whole, read_targets, run_names
 from bayesscale.units import format_number
 
 __all__ = ["Forecast", "expectation", "log_density", "predict", "unit_of"]
@@ -213,6 +213,7 @@ def predict(post, targets=None, *, kind="new-run", seed=0, **covariates) -> Fore
             f'kind is "new-run" (what one more run would measure) or "mean" (the expected value), not {kind!r}'
         )
     frame = read_targets(targets, takes=post.law.columns, shares=post.law.shares, fixed=post.fixed, **covariates)
+    check_whole(post.runs.table, frame, post.law.shares)
     x = {c: frame[c].to_numpy(float) for c in post.law.columns}
     precision = post.settings.get("precision", "float64")
     scale = post.law.scale

@@ -13,10 +13,11 @@ from bayesscale.runs import Runs
 from bayesscale.table_columns import RULES, SPELLINGS, derive, shown
 from bayesscale.units import format_number, parse_numbers
 
-__all__ = ["read_targets", "run_names", "target_names"]
+__all__ = ["check_whole", "read_targets", "run_names", "target_names"]
 
 # What can be said of any target: the covariates that follow from each other, and the standard error of its measurement.
 OF_ANY_LAW = (*dict.fromkeys(name for rule in RULES for name in (*rule.needs, rule.gives)), "loss_error")
+OFF_ONE = 0.011  # how far from one the proportions of a mixture may sum, by rounding
 # What is meant for the forecast that comes back.
 LATER = {
     "level": "Intervals of another mass: forecast.table(level=...).",
@@ -110,6 +111,24 @@ def target_names(frame, *, takes, gives) -> list[str]:
     places = [", ".join(f"{c} = {format_number(row[c])}" for c in columns) for _, row in frame.iterrows()]
     names = [f"{gives} at {place}" for place in places]
     return names if len(set(names)) == len(names) else [f"{name} ({i + 1})" for i, name in enumerate(names)]
+
+
+def check_whole(runs, frame, shares) -> None:
+    """Raise a RunsError where shares that sum to one in every run of a table do not in a target.
+
+    Parameters
+    ----------
+    runs, frame : DataFrame
+        The runs that were fitted, and the targets.
+    shares : sequence of str
+    """
+    parts, asked = (table[list(shares)].to_numpy(float).sum(axis=1) for table in (runs, frame))
+    odd = np.flatnonzero(np.abs(asked - 1) > OFF_ONE)
+    if len(shares) > 1 and len(odd) and np.all(np.abs(parts - 1) <= OFF_ONE):
+        raise RunsError(
+            f"the proportions {shown(shares)} of target {frame.index[odd[0]]} sum to {asked[odd[0]]:.6g}; in all runs "
+            "they sum to 1. Give each domain its share of the whole."
+        )
 
 
 def _column(values) -> np.ndarray:

@@ -63,6 +63,8 @@ def test_a_star_argument_is_bound_to_the_columns_of_the_table_and_zeros_are_fitt
         assert low < truth[name] < high
     assert np.abs(sum(post.draws[f"t_{x}"] for x in "abc")).max() < 1e-9  # the convention
     forecast = post.predict(r_a=0.0, r_b=0.25, r_c=0.75, kind="mean")
+    with pytest.raises(RunsError, match=r"r_a, r_b, r_c of target 0 sum to 1\.5; in all runs they sum to 1"):
+        post.predict(r_a=0.5, r_b=0.5, r_c=0.5)
     assert forecast.median[0] == pytest.approx(1.8 + 0.7 * np.exp(0.25 * 1.0 + 0.75 * 2.0), rel=0.01)
 
 
