@@ -19,6 +19,7 @@ from numpyro import distributions as dist
 from bayesscale import priors
 from bayesscale.coordinates import Affine, Through
 from bayesscale.errors import LawError
+from bayesscale.reach import may_say_size
 
 __all__ = ["Bend", "Discrepancy", "Frame", "named", "scales"]
 
@@ -215,7 +216,7 @@ def scales(law) -> tuple[str, ...]:
     # With a batch size the tokens count, not the steps: many small steps are no larger run.
     columns = ("D" if c == "S" and "B" in law.columns else c for c in law.columns)
     found = tuple(c for c in columns if c in SCALES)
-    return found or (law.columns if len(law.columns) == 1 and law.columns[0] not in ("B", "lr", "loss") else ())
+    return found or (may_say_size(law) if len(law.columns) == 1 else ())
 
 
 def _spread(x, n):

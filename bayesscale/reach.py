@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
+
 import numpy as np
 
-__all__ = ["column_of_size", "outside", "times_the_largest"]
+__all__ = ["column_of_size", "may_say_size", "outside", "times_the_largest"]
 
 # Covariates that do not say how large a run is.
 NO_SIZE = ("B", "lr", "loss", "r")
+
+
+def may_say_size(law) -> tuple[str, ...]:
+    """Return the columns of a law that may say how large a run is, by what they are called in it and in the table."""
+    called = zip_longest(law.columns, getattr(law, "takes", ()))
+    return tuple(c for c, name in called if not {c, name} & {*NO_SIZE, *law.shares})
 
 
 def column_of_size(runs, laws) -> str | None:
@@ -20,7 +28,7 @@ def column_of_size(runs, laws) -> str | None:
     """
     if "C" in runs.columns:
         return "C"
-    sizes = {c for law in laws for c in law.columns if c in runs.columns and c not in (*NO_SIZE, *law.shares)}
+    sizes = {c for law in laws for c in may_say_size(law) if c in runs.columns}
     return sizes.pop() if len(sizes) == 1 else None
 
 

@@ -156,9 +156,10 @@ def error_exponential(loss):
     L validation loss -> error rate, between 0 (at L = 0, at best) and eps, that of guessing. gamma is limited by that:
     fitted without, an error rate can be forecast above one or below zero.
     """
-    eps = sample("eps", prior.share(1.5, spread=1.0))
-    learned = sample("learned", prior.share(-0.5, spread=1.5))  # 1 - Err / eps at the centre of the losses
+    Err_0 = sample("Err_0", prior.share(0.0, spread=1.2))  # at the centre of the losses, which the runs know best
+    left = (1 - Err_0) * sample("share_eps", prior.share(0.5, spread=1.2))  # from there to guessing
+    eps = deterministic("eps", Err_0 + left)
     part = sample("part", prior.share(0.5, spread=1.5))  # of the steepest gamma that leaves the error at L = 0 positive
-    gamma = deterministic("gamma", -part * jnp.log(learned) / loss.center)
-    deterministic("k", eps * learned * jnp.exp(gamma * loss.center))
-    return eps * (1 - learned * jnp.exp(gamma * (loss.center - loss.values)))
+    gamma = deterministic("gamma", part * jnp.log(eps / left) / loss.center)
+    k = deterministic("k", left * jnp.exp(gamma * loss.center))
+    return eps - k * jnp.exp(-gamma * loss.values)

@@ -69,7 +69,7 @@ def test_it_says_what_python_says(said, asked, task_ladder):
     assert list(table["task"]) == ["easy", "easy", "hard", "hard"]
     for name in ("median", "low50", "high80", "low95"):
         np.testing.assert_allclose(table[name], expected[name])
-    chances = [task_ladder[task].predict(**TARGETS, seed=3).probability(above=0.7) for task in task_ladder]
+    chances = [each.probability(above=0.7) for each in task_ladder.forecasts(**TARGETS, seed=3).values()]
     np.testing.assert_allclose(table["probability_above"], np.concatenate(chances))
     judged = bs.verdicts(task_ladder, **TARGETS, seed=3).table
     assert list(table["verdict"]) == list(judged["verdict"])
@@ -101,7 +101,7 @@ def test_it_writes_a_table(said, asked, folder, task_ladder):
     status, out, _ = said("tasks.csv", *BOTH, "--level", "0.9", "--out", "found.csv")
     assert status == 0 and "saved 4 forecasts to found.csv" in out
     written = pd.read_csv(folder / "found.csv")
-    low = np.concatenate([task_ladder[task].predict(**TARGETS).interval(0.9)[0] for task in task_ladder])
+    low = np.concatenate([each.interval(0.9)[0] for each in task_ladder.forecasts(**TARGETS).values()])
     np.testing.assert_allclose(written["low90"], low)
     assert {"task", "N", "D", "verdict", "apart"} <= set(written)
     assert said("tasks.csv", *AT, "--out", "found.txt")[0] == 2
@@ -115,7 +115,12 @@ def test_one_task_from_a_table_to_a_forecast(said, task_table, monkeypatch):
     found = document(said("one.csv", *AT, "--draws", 100, "--chains", 2, "--json"))
     made = once(task_table.query("task == 'easy'").drop(columns="task"), draws=100, chains=2)
     assert found["tasks"] == ["accuracy"]
-    assert found["forecast"][0]["median"] == pytest.approx(made["accuracy"].predict(N=7e9, D=4e12).median[0])
+    assert found["forecast"][0]["median"] == pytest.approx(made.predict(N=7e9, D=4e12)["median"][0])
+
+
+def test_losses_and_accuracies_each_have_a_noise(said, asked):
+    assert said("tasks.csv", *AT, "--noise", "laplace", "--accuracy-noise", "binomial")[0] == 0
+    assert (asked["noise"], asked["accuracy_noise"]) == ("laplace", "binomial")
 
 
 def test_their_columns(said, asked):

@@ -115,5 +115,8 @@ def test_where_it_has_no_meaning_there_is_none():
     )
     assert post.discrepancy is None
     assert "tau" not in post.draws
+    # Nor is a loss, whatever its column is called: the largest one is of the smallest run.
+    errors = dict(N=np.geomspace(1e8, 1e9, 6), c4_loss=np.linspace(4.0, 2.5, 6), error=np.linspace(0.8, 0.6, 6))
+    assert bs.fit("error_exponential(c4_loss)", errors, draws=100, second_try=False).discrepancy is None
     with pytest.raises(LawError, match="discrepancy is True, False or a Discrepancy"):
         bs.fit("chinchilla", dict(N=[1e8, 1e9], D=[1e9, 1e10], loss=[3.0, 2.5]), discrepancy="slope")

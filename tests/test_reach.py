@@ -4,7 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesscale.reach import outside, times_the_largest
+import bayesscale as bs
+from bayesscale.discrepancy import scales
+from bayesscale.models import chinchilla_batch, error_exponential, power, pure_power
+from bayesscale.reach import column_of_size, may_say_size, outside, times_the_largest
 
 
 @pytest.fixture
@@ -43,3 +46,26 @@ def test_times_the_largest(grid):
     fitted = grid.assign(C=6 * grid["N"] * grid["D"])
     np.testing.assert_allclose(times_the_largest(fitted, pd.DataFrame(dict(C=[6e21, 6e23]))), [1, 100])
     assert times_the_largest(grid, pd.DataFrame(dict(C=[6e21]))) is None
+
+
+@pytest.mark.parametrize(
+    ("law", "may", "says"),
+    [
+        (power("C"), ("C",), ("C",)),
+        (power("compute"), ("compute",), ("compute",)),
+        (pure_power("B"), (), ()),
+        (error_exponential, (), ()),
+        (error_exponential("c4_loss"), (), ()),  # a loss under another name is still a loss
+        (chinchilla_batch, ("N", "D"), ("N", "D")),
+    ],
+    ids=lambda x: getattr(x, "name", None),
+)
+def test_what_says_how_large_a_run_is(law, may, says):
+    assert may_say_size(law) == may
+    assert scales(law) == says
+
+
+def test_the_column_of_size():
+    runs = bs.read_runs(dict(N=np.geomspace(1e8, 1e9, 8), c4_loss=np.linspace(3, 2, 8), error=np.linspace(0.7, 0.5, 8)))
+    assert column_of_size(runs, [error_exponential("c4_loss")]) is None
+    assert column_of_size(runs, [power("N"), error_exponential("c4_loss")]) == "N"

@@ -49,7 +49,9 @@ class Sampling:
     Parameters
     ----------
     noise
-        How measured values scatter around the laws.
+        How measured losses scatter around their law.
+    accuracy_noise
+        The same for accuracies. binomial, with a column n_items, is for forecasts on new questions.
     discrepancy
         The truth may bend away from each law, beyond what two steps and one differ by. The recipe does without.
     seed
@@ -65,6 +67,7 @@ class Sampling:
     """
 
     noise: Literal["student-t", "normal", "laplace"] = "student-t"
+    accuracy_noise: Literal["student-t", "normal", "laplace", "binomial"] = "student-t"
     discrepancy: Flag = False
     seed: Seed = 0
     chains: Count = 4

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from bayesscale.errors import RunsError
+from bayesscale.errors import LawError, RunsError
 from bayesscale.posterior import Posterior
 from bayesscale.priors import describe
 
@@ -36,8 +36,10 @@ def labels(laws, noises=None, bends=None) -> list[str]:
 
 
 def labelled(posteriors) -> dict[str, Posterior]:
-    """Name fits apart; a mapping keeps its names."""
+    """Name fits apart; a mapping keeps its names, which are texts."""
     if isinstance(posteriors, Mapping):
+        if other := [name for name in posteriors if not isinstance(name, str)]:
+            raise LawError(f"fits have names of text, not {other[0]!r}")
         return dict(posteriors)
     if not posteriors:
         return {}

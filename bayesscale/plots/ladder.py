@@ -39,6 +39,7 @@ def ladder_data(made, targets=None, *, show=tuple(PANELS), tasks=None, level=LEV
         also ``loss``, of a target the median, with its intervals ``loss_low95``, ... and ``loss_truth``.
     """
     tasks, over, tables = _tasks(made, tasks), made.over or "task", []
+    seeds = made.seeds(seed)
     targets = _read(made, targets)
     for task in tasks:
         asked = targets[targets[over].astype(str) == task] if over in targets else targets
@@ -50,9 +51,9 @@ def ladder_data(made, targets=None, *, show=tuple(PANELS), tasks=None, level=LEV
             if panel != "link":
                 tables.append(_told(ways[panel], along, level, kind="mean", task=task, panel=panel, part="curve"))
             said = dict(task=task, panel=panel, part="target", truth=truth["loss" if panel == "loss" else "accuracy"])
-            told = _told(ways[panel], at, level, kind="new-run", seed=seed, **said)
+            told = _told(ways[panel], at, level, kind="new-run", seed=seeds[task], **said)
             if panel == "link":
-                losses = made.losses[task].predict(at, seed=seed).draws if len(at) else np.empty((1, 0))
+                losses = made.losses[task].predict(at, seed=seeds[task]).draws if len(at) else np.empty((1, 0))
                 ends = {f"loss_{k}": x for k, x in intervals(losses, level).items()}
                 told = told.assign(loss=ends.pop("loss_median"), **ends, loss_truth=truth["loss"])
                 grid = _losses(made.links[task].runs.column("loss"), losses, truth["loss"], n)

@@ -155,6 +155,8 @@ def test_refusals(pair, ladder, short):
         bs.average(pair, pd.Series({"chinchilla": 1, "power(C)": -1}))
     with pytest.raises(LawError, match="average takes fits"):
         bs.average(["chinchilla"])
+    with pytest.raises(LawError, match="names of text, not 1"):
+        bs.average({1: pair["chinchilla"], 2: pair["power(C)"]}, "equal")
     with pytest.raises(LawError, match="only weights from a rollout"):
         bs.average(pair, "loo", cutoffs=(0.5,))
     with pytest.raises(RunsError, match="no cutoff of C"):

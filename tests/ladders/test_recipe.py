@@ -22,7 +22,7 @@ def test_a_ladder_holds_three_fits_and_their_average(two_tasks):
 def test_its_table_is_the_forecasts_task_by_task(two_tasks):
     found = two_tasks.predict(N="7B", D=["1T", "4T"])
     assert list(found["task"]) == ["easy", "easy", "hard", "hard"]
-    alone = two_tasks["hard"].predict(N="7B", D=["1T", "4T"])
+    alone = two_tasks["hard"].predict(N="7B", D=["1T", "4T"], seed=two_tasks.seeds(0)["hard"])
     np.testing.assert_allclose(found.loc[found["task"] == "hard", "median"], alone.median)
     assert ((found["low95"] < found["median"]) & (found["median"] < found["high95"])).all()
 
@@ -36,6 +36,30 @@ def test_it_finds_the_truth_a_little_beyond_the_runs(two_tasks, truth):
 def test_the_mean_knows_no_noise(two_tasks):
     new, mean = (two_tasks["easy"].predict(N="1B", D="100B", kind=kind).draws.std() for kind in ("new-run", "mean"))
     assert mean < new
+
+
+def test_a_new_run_scatters_on_each_task_anew(two_tasks):
+    noise = [each.logs["noise"][:, 0] for each in two_tasks.forecasts(N="1B", D="100B", seed=3).values()]
+    ranks = np.argsort(np.argsort(noise, axis=1), axis=1)  # a few draws lie far out
+    assert abs(np.corrcoef(ranks)[0, 1]) < 0.2
+    assert len(set(two_tasks.seeds(3).values())) == 2 and two_tasks.seeds(3) != two_tasks.seeds(4)
+
+
+def test_the_loss_is_pooled_on_request(two_tasks, short_ladder, simulated):
+    assert two_tasks.losses.pooling.names == () and "alpha" in two_tasks.directs.pooling.names
+    pooled = short_ladder(simulated(), pool_loss=True, draws=100)
+    assert pooled.losses.pooling.names == ("alpha", "beta")
+
+
+def test_accuracies_have_a_noise_of_their_own(short_ladder, simulated):
+    """A few hundred new questions scatter more than runs do; the loss knows nothing of them."""
+    runs = simulated(("easy",)).drop(columns="task").assign(n_items=300)
+    made = short_ladder(runs, noise="normal", accuracy_noise="binomial", draws=100)
+    of = [each["accuracy"].noise.name for each in (made.losses, made.links, made.directs)]
+    assert of == ["normal", "binomial", "binomial"]
+    few, many = (made.forecasts(dict(N=[1e9], D=[1e11], n_items=[n]))["accuracy"] for n in (300, 3_000_000))
+    p = many.median[0]
+    assert few.draws.std() ** 2 - many.draws.std() ** 2 == pytest.approx(p * (1 - p) / 300, rel=0.5)
 
 
 def test_one_task_needs_no_name(short_ladder, simulated):

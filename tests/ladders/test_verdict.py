@@ -49,7 +49,7 @@ def test_the_evidence_is_what_it_says(doubtful, two_tasks, simulated):
         for each in (two_tasks.two_steps, two_tasks.directs)
     )
     assert found["apart"].iloc[3] == pytest.approx(100 * (two - one))
-    low, high = two_tasks["hard"].predict(N="7B", D=["1T", "4T"]).interval(0.8)
+    low, high = two_tasks.forecasts(N="7B", D=["1T", "4T"])["hard"].interval(0.8)
     np.testing.assert_allclose(found["width"].iloc[2:], 100 * (high - low))
 
 

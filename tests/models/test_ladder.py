@@ -187,10 +187,11 @@ def test_an_error_rate_is_between_none_and_guessing():
     for center in (0.7, 3.0):
         made = expectation(error_exponential, drawn, dict(loss=loss), dict(loss=center, error=0.5))
         assert ((made > 0) & (made < 1)).all()
-        assert (made <= drawn["eps"][:, None]).all()
+        eps = drawn["Err_0"] + (1 - drawn["Err_0"]) * drawn["share_eps"]
+        assert (made <= eps[:, None]).all()
         assert (np.diff(made) > -1e-12).all()
         there = expectation(error_exponential, drawn, dict(loss=np.array([center])), dict(loss=center, error=0.5))
-        np.testing.assert_allclose(1 - there[:, 0] / drawn["eps"], drawn["learned"], rtol=1e-6)
+        np.testing.assert_allclose(there[:, 0], drawn["Err_0"], rtol=1e-6)
 
 
 def test_gadre_s_form():
@@ -203,6 +204,17 @@ def test_gadre_s_form():
         eps, k, gamma = (float(trace[name]["value"]) for name in ("eps", "k", "gamma"))
         np.testing.assert_allclose(made, eps - k * np.exp(-gamma * loss["loss"]), rtol=1e-6)
         assert gamma > 0 and 0 < k < eps
+    # And from a paper's constants, whatever else a draw has.
+    said = dict(eps=0.85, k=2.1, gamma=0.9, Err_0=0.5, share_eps=0.5, part=0.5)
+    np.testing.assert_allclose(error_exponential.evaluate(said, **loss), 0.85 - 2.1 * np.exp(-0.9 * loss["loss"]))
+
+
+def test_the_constants_of_an_error_rate_hardly_bend_around_each_other():
+    """What the runs know, the error at the centre of their losses, stands apart from what they leave open."""
+    runs = simulated(error_exponential, TRUE["error_exponential"])
+    post = bs.fit(error_exponential, runs, chains=2, draws=500, warmup=500, second_try=False, discrepancy=False)
+    logits = [np.log(x / (1 - x)).ravel() for x in (post.draws[name] for name in error_exponential.priors())]
+    assert np.abs(np.corrcoef(logits) - np.eye(3)).max() < 0.93
 
 
 # -- recovery ----------------------------------------------------------------------------------------------------------
@@ -215,7 +227,7 @@ TRUE = {
     "accuracy_direct": dict(Q_0=0.35, share_A=0.5, alpha=0.35, beta=0.30, guess=0.1, missed=0.01),
     "accuracy_direct_flops": dict(Q_0=0.35, alpha=0.2, guess=0.1, missed=0.01),
     "accuracy_one_step": dict(Q_0=0.35, a=1.5, b=1.5, alpha=0.35, beta=0.30, guess=0.1, missed=0.01),
-    "error_exponential": dict(eps=0.85, learned=0.4, part=0.5),
+    "error_exponential": dict(Err_0=0.51, share_eps=0.69, part=0.5),
 }
 
 
@@ -244,6 +256,6 @@ def test_constants_are_recovered(name):
         low, high = np.quantile(post.draws[constant], [0.005, 0.995])
         assert low < true < high, constant
     # What the runs say, they say more sharply than the prior did.
-    for constant in set(TRUE[name]) & {"Q_0", "slope", "alpha", "beta", "eps", "learned"}:
+    for constant in set(TRUE[name]) & {"Q_0", "slope", "alpha", "beta", "Err_0"}:
         before = np.asarray(law.priors()[constant].sample(jax.random.PRNGKey(0), (4000,)))
         assert np.std(np.log(post.draws[constant])) < 0.6 * np.std(np.log(before)), constant

@@ -38,16 +38,10 @@ def _fitted(question, runs, law, pool, discrepancy):
     return made
 
 
-def two_steps(question, loss="chinchilla", link="accuracy_link", **how):
-    """Return the two steps of each task, and the first alone."""
-    losses = fitted(question, loss, **how)
-    return bs.chain(losses, fitted(question, link, **how)), losses
-
-
-def loss_unpooled(question):
-    """Return two steps, of which the second alone is pooled."""
-    losses = fitted(question, "chinchilla", pool=())
-    return bs.chain(losses, fitted(question, "accuracy_link")), losses
+def two_steps(question, loss="chinchilla", link="accuracy_link", link_pool=None, *, pool=(), discrepancy=False):
+    """Return the two steps of each task, and the first alone; `pool` and `discrepancy` are of the first."""
+    losses = fitted(question, loss, pool=pool, discrepancy=discrepancy)
+    return bs.chain(losses, fitted(question, link, pool=link_pool)), losses
 
 
 def direct(question, law="accuracy_direct", **how):
@@ -108,12 +102,14 @@ METHODS = {
     "two steps, Hill": hill,
     "two steps, Weibull": weibull,
     "two steps, skaling_drift": partial(two_steps, loss="skaling_drift"),
-    "two steps, unpooled": partial(two_steps, pool=()),
+    "two steps, unpooled": partial(two_steps, link_pool=()),
     "direct, unpooled": partial(direct, pool=()),
     "one step of the paper": partial(direct, law="accuracy_one_step"),
     "average, Hill and direct": partial(averaged, ways=(hill, direct)),
-    "average, unpooled": partial(averaged, ways=(partial(two_steps, pool=()), partial(direct, pool=()))),
-    "average, loss unpooled": partial(averaged, ways=(loss_unpooled, direct)),
+    "average, unpooled": partial(averaged, ways=(partial(two_steps, link_pool=()), partial(direct, pool=()))),
+    "average, loss pooled": partial(averaged, ways=(partial(two_steps, pool=None), direct)),
+    "average, loss bent": partial(averaged, ways=(partial(two_steps, discrepancy=True), direct)),
+    "average, loss pooled and bent": partial(averaged, ways=(partial(two_steps, pool=None, discrepancy=True), direct)),
     "average, skaling_drift and direct": partial(averaged, ways=(partial(two_steps, loss="skaling_drift"), direct)),
     "average, two steps count twice": partial(averaged, ways=(two_steps, direct), weights=(2, 1)),
     "average, one step counts twice": partial(averaged, ways=(two_steps, direct), weights=(1, 2)),

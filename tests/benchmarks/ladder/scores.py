@@ -49,6 +49,7 @@ def rows_of(question, forecast):
     if forecast.loss is not None:
         loss = pd.DataFrame(_intervals(forecast.loss))
         table["loss_error"] = 100 * (loss["median"] / targets["loss"] - 1)
+        table["loss_crps"] = 100 * crps(np.log(forecast.loss), np.log(targets["loss"].to_numpy()))
         table["loss_in90"] = _held(loss, 0.9, targets["loss"])
     return table
 
@@ -70,7 +71,8 @@ def summary(rows):
     said |= {held: _count(rows[held]) for held in HELD}
     said |= {"width90": rows["width90"].mean(), "crps": rows["crps"].mean()}
     if "loss_error" in rows:
-        said |= {"loss_error": rows["loss_error"].abs().mean(), "loss_in90": _count(rows["loss_in90"])}
+        said |= {"loss_error": rows["loss_error"].abs().mean(), "loss_crps": rows["loss_crps"].mean()}
+        said |= {"loss_in90": _count(rows["loss_in90"])}
     return said
 
 
