@@ -101,9 +101,10 @@ runs[COLUMNS].head(4)
 # ## 2. The fit
 #
 # `bs.ladder(runs)` fits three laws: the task loss over N and D, the accuracy over the task loss, and the accuracy over
-# N and D without a loss between. All tasks are fitted jointly: a few runs say little about an exponent, so what the
-# tasks have in common is learned from all of them (**pooling**), and what sets one apart from that one. The forecast is
-# the average of the two ways. Why not one of them? Far beyond the runs two steps tend to fall short of what is then
+# N and D without a loss between. In the laws of the accuracy a few runs say little about an exponent or about the shape
+# of a link, so what the tasks have in common is learned from all of them (**pooling**), and what sets one apart from
+# that one. Their losses are less alike, and each task's is fitted alone. The forecast is the average of the two ways.
+# Why not one of them? Far beyond the runs two steps tend to fall short of what is then
 # measured, and one step to go beyond. Nobody knows which will be right this time, and the average says so.
 #
 # Three fits are wanted below: of the whole ladder, to forecast the large models; of the ladder without its largest
@@ -270,7 +271,8 @@ pd.DataFrame(chances).T
 #
 # Often the question is not how high, but which: two data mixes, one ladder each, train the winner. Two wide intervals
 # that overlap do not answer it, for most of what is unknown is unknown of both alike. `bs.difference` compares draw by
-# draw. Put the recipes into one table and pool over the column that names them: then they are drawn jointly.
+# draw. Put the recipes into one table and pool over the column that names them, the loss too (`pool_loss=True`): then
+# they are drawn jointly.
 #
 # Gadre et al. 2024 (arXiv:2403.08540) trained the same sizes on C4, RedPajama and RefinedWeb, and give the mean
 # accuracy over seventeen tasks. The runs of at most a fifth of the largest size are fitted, and the largest size is
@@ -290,7 +292,7 @@ except FileNotFoundError:
 corpora = corpora[["corpus", "N", "D", "loss", "accuracy", "chance"]].astype({"N": float, "D": float})
 biggest = corpora.loc[corpora.groupby("corpus")["N"].idxmax()].set_index("corpus")["accuracy"]
 small = corpora[corpora["N"] < corpora["N"].max() / 5].reset_index(drop=True)
-recipes = bs.ladder(small, over="corpus", **how)
+recipes = bs.ladder(small, over="corpus", pool_loss=True, **how)
 names = list(recipes)
 print({name: len(post.runs) for name, post in recipes.items()})
 
