@@ -21,6 +21,8 @@ from bayesscale.models.ladder import (
 )
 from bayesscale.models.mixture import bimix, mixture_additive, mixture_exponential, mixture_exponential_tokens
 from bayesscale.models.mixture import mixture_joint, mixture_linear, mixture_log_linear
+from bayesscale.models.growth import growth_effective_compute, growth_head_start, growth_none, growth_shifted_floor
+from bayesscale.models.growth import growth_factor, growth_timing, growth_two_stage
 
 __all__ = [
     "accuracy_direct",
@@ -39,6 +41,13 @@ __all__ = [
     "chinchilla_tied",
     "critical_batch",
     "error_exponential",
+    "growth_effective_compute",
+    "growth_factor",
+    "growth_head_start",
+    "growth_none",
+    "growth_shifted_floor",
+    "growth_timing",
+    "growth_two_stage",
     "kaplan_nd",
     "kaplan_ns",
     "kaplan_x",

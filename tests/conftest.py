@@ -103,3 +103,34 @@ def task_ladder(task_table):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SamplingWarning)
         return bs.ladder(task_table, chains=2, draws=300, second_try=False)
+
+
+@pytest.fixture(scope="session")
+def posteriors():
+    """Return a function from a law of a mixture to a posterior for each of three domains: some draws of its prior."""
+    import jax
+    from numpyro import handlers
+
+    from bayesscale.law import named
+    from bayesscale.noise import named as noise_named
+    from bayesscale.posterior import Posterior
+
+    domains, n = ("web", "code", "wiki"), 12
+    p = np.random.default_rng(0).dirichlet([1.5] * 3, n)
+    sizes = dict(N=np.tile([5e8, 1e9], n // 2), D=np.geomspace(1e10, 4e10, n), S=np.geomspace(5e3, 2e4, n))
+    shares = {f"r_{d}": p[:, j] for j, d in enumerate(domains)}
+    table = pd.DataFrame(dict(mixture=[f"m{k}" for k in range(n)], **shares, **sizes, loss=np.linspace(2.6, 2.4, n)))
+
+    def drawn(law, i):
+        runs = bs.read_runs(table.assign(r=p[:, i]))
+        law = named(law).over(runs.columns)
+        with handlers.seed(rng_seed=i):
+            keys = jax.random.split(jax.random.key(i), len(law.priors()))
+            values = (d.sample(key, (1, 24)) for d, key in zip(law.priors().values(), keys, strict=True))
+            draws = {k: np.asarray(x, float) for k, x in zip(law.priors(), values, strict=True)}
+        centers = {c: float(np.exp(np.log(runs.column(c)).mean())) for c in (*law.columns, "loss")}
+        centers |= {c: float(runs.column(c).mean()) for c in law.shares}
+        stats = {"energy": np.zeros((1, 24))}
+        return Posterior(law, noise_named("student-t"), runs, draws, stats, {}, centers, {})
+
+    return lambda law: {d: drawn(law, i) for i, d in enumerate(domains)}

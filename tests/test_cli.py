@@ -83,6 +83,8 @@ def test_help_is_light(arguments):
         "compare",
         "backtest",
         "ladder",
+        "mixture",
+        "growth",
         "laws",
         "datasets",
     ],

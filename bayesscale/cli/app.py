@@ -9,8 +9,10 @@ from cyclopts import App, Parameter
 import bayesscale as bs
 from bayesscale.cli.decisions import allocate, batch_size, learning_rate
 from bayesscale.cli.evaluation import backtest
+from bayesscale.cli.growth import growth
 from bayesscale.cli.ladders import ladder
 from bayesscale.cli.listings import datasets, laws
+from bayesscale.cli.mixtures import mixture
 from bayesscale.cli.verbs import compare, demo, fit, predict
 
 __all__ = ["app"]
@@ -31,7 +33,8 @@ app = App(
     default_parameter=Parameter(negative=()),
 )
 
-VERBS = (demo, fit, predict, allocate, batch_size, learning_rate, compare, backtest, ladder, laws, datasets)
+OF_POSTERIORS = (allocate, batch_size, learning_rate)
+VERBS = (demo, fit, predict, *OF_POSTERIORS, compare, backtest, ladder, mixture, growth, laws, datasets)
 
 for _place, _verb in enumerate(VERBS):
     # Help is the docstring; its Examples, which cyclopts leaves out, stand at the end.

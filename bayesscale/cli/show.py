@@ -31,6 +31,7 @@ __all__ = [
     "forecast",
     "heading",
     "ladder",
+    "mixture",
     "number",
     "parameters",
     "print_json",
@@ -178,6 +179,21 @@ def answer(table: pd.DataFrame, *, level: Iterable[float]) -> None:
         spans = [f"{write(row[f'low{m}'])}{_sign('–', ' to ')}{write(row[f'high{m}'])}" for m in _masses(level)]
         rows.append([str(name).replace("_", " "), write(row["median"]), *spans])
     print_table(["", "median", *(f"{m}% interval" for m in _masses(level))], rows)
+
+
+def mixture(table: pd.DataFrame, *, level: Iterable[float], digits: int) -> None:
+    """Print a table of proportions or gains by name, with its intervals."""
+    masses = _masses(level)
+    ends = {f"{side}{m}" for side in ("low", "high") for m in masses}
+    alone = [c for c in table.columns if c not in ends and not c.startswith("near_")]
+    near = {"near_low", "near_high"} <= set(table.columns)
+    rows = []
+    for name, row in table.iterrows():
+        pairs = [("near_low", "near_high")] * near + [(f"low{m}", f"high{m}") for m in masses]
+        sign = " to " if table.select_dtypes("number").lt(0).any(axis=None) else _sign("–", " to ")
+        spans = [sign.join(f"{row[end]:.{digits}f}" for end in pair) for pair in pairs]
+        rows.append([str(name), *(f"{row[c]:.{2 if c.startswith('P(') else digits}f}" for c in alone), *spans])
+    print_table(["", *alone, *["near-best"] * near, *(f"{m}% interval" for m in masses)], rows)
 
 
 def _masses(level):

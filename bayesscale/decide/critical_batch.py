@@ -11,7 +11,7 @@ import pandas as pd
 
 from bayesscale.decide.answers import Answer
 from bayesscale.decide.draws import need, of_each_draw
-from bayesscale.decide.line_search import golden
+from bayesscale.decide.line_search import golden, root
 from bayesscale.decide.truth import truth
 from bayesscale.errors import LawError, RunsError
 from bayesscale.targets import read_targets
@@ -26,7 +26,7 @@ DEFINITIONS = {
     "near-best": {"excess": 0.01},
 }
 FAR = 60 * np.log(10)  # a batch of 1e60 times the runs' is without end, even where its term falls as B^-.1
-GRID, HALVINGS = 121, 64
+GRID = 121
 
 
 def critical_batch(post, *, definition: str, loss=None, B_ref=None, overhead=None, excess=None, **given) -> Answer:
@@ -117,19 +117,6 @@ def critical_batch(post, *, definition: str, loss=None, B_ref=None, overhead=Non
     return Answer(draws, {"definition": definition, **fixed, **asked})
 
 
-def _root(rises_through_zero, low, high):
-    """Return where an increasing function crosses zero, by halving; infinite where it does not before `high`."""
-
-    def halve(_, bracket):
-        low, high = bracket
-        middle = (low + high) / 2
-        below = rises_through_zero(middle) < 0
-        return jnp.where(below, middle, low), jnp.where(below, high, middle)
-
-    found = jax.lax.fori_loop(0, HALVINGS, halve, (low, high))
-    return jnp.where(rises_through_zero(high) < 0, jnp.inf, sum(found) / 2)
-
-
 @lru_cache(maxsize=64)
 def _compiled(law, definition):
     def one(draw, given, centers):
@@ -146,7 +133,7 @@ def _compiled(law, definition):
         if definition == "near-best":
             best_at, best, _ = golden(jax.vmap(loss), grid)
             allowed = best + jnp.log1p(jnp.exp(given["excess"]))
-            return {"B": _root(lambda log_B: loss(log_B) - allowed, best_at, best_at + FAR)}
+            return {"B": root(lambda log_B: loss(log_B) - allowed, best_at, best_at + FAR)}
 
         def steps(log_B):
             """Log of the steps that reach the target loss."""
@@ -156,7 +143,7 @@ def _compiled(law, definition):
             def short_by(log_S):
                 return given["loss"] - jnp.log(value(**{**given, "B": log_B, "S": log_S, "D": log_S + log_B}))
 
-            return _root(short_by, jnp.zeros(()), jnp.asarray(FAR))
+            return root(short_by, jnp.zeros(()), jnp.asarray(FAR))
 
         def tokens(log_B):
             return log_B + steps(log_B)
@@ -167,6 +154,6 @@ def _compiled(law, definition):
             return {"B": fewest_tokens - fewest_steps, "E_min": fewest_tokens, "S_min": fewest_steps}
         allowed = tokens(given["B_ref"]) + jnp.log1p(jnp.exp(given["overhead"]))
         start = jnp.maximum(fewest_tokens_at, given["B_ref"])
-        return {"B": _root(lambda log_B: tokens(log_B) - allowed, start, start + FAR)}
+        return {"B": root(lambda log_B: tokens(log_B) - allowed, start, start + FAR)}
 
     return jax.jit(jax.vmap(one, in_axes=(0, None, None)))

@@ -14,10 +14,11 @@ from bayesscale.decide.draws import of_each_draw
 from bayesscale.decide.truth import truth
 from bayesscale.errors import LawError
 
-__all__ = ["golden", "least_along"]
+__all__ = ["golden", "least_along", "root"]
 
 GOLDEN = (np.sqrt(5.0) - 1.0) / 2.0
 STEPS = 60  # of golden section: shrinks the bracket by 3e-13
+HALVINGS = 64
 
 
 def golden(value, grid):
@@ -48,6 +49,19 @@ def golden(value, grid):
     low, high = jax.lax.fori_loop(0, STEPS, shrink, (low, high))
     best = (low + high) / 2
     return best, jnp.minimum(value(best[None])[0], on_grid[i]), on_grid
+
+
+def root(rises_through_zero, low, high):
+    """Return where an increasing function crosses zero, by halving; infinite where it does not before `high`."""
+
+    def halve(_, bracket):
+        low, high = bracket
+        middle = (low + high) / 2
+        below = rises_through_zero(middle) < 0
+        return jnp.where(below, middle, low), jnp.where(below, high, middle)
+
+    found = jax.lax.fori_loop(0, HALVINGS, halve, (low, high))
+    return jnp.where(rises_through_zero(high) < 0, jnp.inf, sum(found) / 2)
 
 
 def least_along(post, over, line, log_grid, given, *, follows, said, tolerance, inner=None) -> Optimum:

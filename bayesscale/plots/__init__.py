@@ -5,9 +5,11 @@ from bayesscale.plots.comparison import comparison, comparison_data
 from bayesscale.plots.coverage import coverage, coverage_data
 from bayesscale.plots.forecast import forecast, forecast_data
 from bayesscale.plots.frontier import frontier, frontier_data
+from bayesscale.plots.growth import growth, growth_data
 from bayesscale.plots.isoflop import isoflop, isoflop_data
 from bayesscale.plots.isoloss import isoloss, isoloss_data
 from bayesscale.plots.ladder import ladder, ladder_data
+from bayesscale.plots.mixture import mixture, mixture_data, proportion, proportion_data
 from bayesscale.plots.pit import pit, pit_data
 from bayesscale.plots.predictive_check import predictive_check, predictive_check_data
 from bayesscale.plots.prior_posterior import prior_posterior, prior_posterior_data
@@ -28,18 +30,24 @@ __all__ = [
     "forecast_data",
     "frontier",
     "frontier_data",
+    "growth",
+    "growth_data",
     "isoflop",
     "isoflop_data",
     "isoloss",
     "isoloss_data",
     "ladder",
     "ladder_data",
+    "mixture",
+    "mixture_data",
     "pit",
     "pit_data",
     "predictive_check",
     "predictive_check_data",
     "prior_posterior",
     "prior_posterior_data",
+    "proportion",
+    "proportion_data",
     "ranks",
     "ranks_data",
     "residuals",
