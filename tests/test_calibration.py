@@ -15,6 +15,7 @@ KINDS = (
     "chinchilla",
     "critical_batch",
     "error_exponential",
+    "growth_effective_compute",
     "kaplan_nd",
     "power(C)",
     "repeated",
@@ -31,6 +32,12 @@ OTHERS = (
     "bnsl(C)",
     "chinchilla_batch",
     "chinchilla_tied",
+    "growth_factor",
+    "growth_head_start",
+    "growth_none",
+    "growth_shifted_floor",
+    "growth_timing",
+    "growth_two_stage",
     "kaplan_ns",
     "kaplan_x(N)",
     "lr_power",
@@ -38,6 +45,10 @@ OTHERS = (
     "m2(C)",
     "m3(C)",
     "m4(C)",
+    "mixture_exponential_tokens",
+    "mixture_joint",
+    "mixture_linear",
+    "mixture_log_linear",
     "power(N)",
     "pure_power(C)",
     "pure_power(D)",
@@ -47,6 +58,8 @@ OTHERS = (
     "steps_examples",
     "three_term",
 )
+# A few simulations each on every run: they have many parameters.
+MIXTURES = ("bimix(r, D)", "mixture_additive", "mixture_exponential")
 TYPICAL = 2.5
 
 
@@ -58,7 +71,8 @@ def typical(law):
 def sixteen_runs():
     """Return four sizes by four tokens per parameter, with epochs, batch sizes and learning rates crossed evenly.
 
-    Their losses are what laws of an accuracy take, with the accuracy of guessing.
+    Half of them are grown, from models of other sizes and tokens. Their losses are what laws of an accuracy take, with
+    the accuracy of guessing.
     """
     size, multiple = np.divmod(np.arange(16), 4)
     # Three mutually orthogonal Latin squares: any two factors meet at each pair of their levels once.
@@ -66,6 +80,11 @@ def sixteen_runs():
     N = np.geomspace(1.9e8, 1.3e9, 4)[size]
     D = 20 * N * np.array([1.0, 2.0, 5.0, 10.0])[multiple]
     columns = dict(B=2.0**17 * 4.0**batch, lr=2e-4 * 3.0**rate, U=D / 4.0**epochs, chance=0.25)
+    columns |= dict(grown=1.0 * (epochs > 1), d=1e9 * 4.0**epochs, g=2.0**batch)
+    # Sixteen mixtures of three domains; the second and third have proportions of zero, the first is the target's own.
+    parts = np.stack([4.0**epochs, 4.0**batch - 1, 4.0**rate - 1])
+    shares = parts / parts.sum(axis=0)
+    columns |= dict(zip(("r_a", "r_b", "r_c"), shares, strict=True), r=shares[0])
     return bs.read_runs(dict(N=N, D=D, loss=np.linspace(2.2, 3.5, 16), **columns))
 
 
@@ -76,7 +95,7 @@ def check(found):
 
 
 def test_every_law_is_calibrated():
-    here = {laws.named(law).function.__name__ for law in KINDS + OTHERS}
+    here = {laws.named(law).function.__name__ for law in KINDS + OTHERS + MIXTURES}
     assert here == {name for name in laws.names() if laws.named(name).built_in}
 
 
@@ -85,8 +104,13 @@ def test_ranks_are_uniform(law):
     check(bs.calibrate(law, sixteen_runs(), simulations=40, typical=typical(law)))
 
 
+@pytest.mark.parametrize("law", MIXTURES)
+def test_ranks_are_uniform_in_laws_of_mixtures(law):
+    check(bs.calibrate(law, sixteen_runs(), simulations=15, draws=300, typical=TYPICAL))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("law", KINDS + OTHERS)
+@pytest.mark.parametrize("law", KINDS + OTHERS + MIXTURES)
 def test_ranks_are_uniform_in_many_simulations(law):
     check(bs.calibrate(law, sixteen_runs(), simulations=200, typical=typical(law)))
 

@@ -44,9 +44,19 @@ def table(tmp_path, monkeypatch, task_table):
     run = np.repeat(["small", "my-run"], 12)
     pd.DataFrame(dict(run=run, N=N, S=S, loss=loss)).to_csv(tmp_path / "checkpoints.csv")
     monkeypatch.chdir(tmp_path)
+    p = rng.dirichlet([1.5, 1.5, 1.5], 8)
+    swarm = pd.DataFrame(p, columns=["r_web", "r_code", "r_wiki"])
+    for j, name in enumerate(("web", "code", "wiki")):
+        swarm[f"loss_{name}"] = (2.0 + 0.5 * np.exp(-2.0 * p[:, j])) * np.exp(0.003 * rng.standard_normal(8))
+    swarm.to_csv("swarm.csv", index=False)
+    monkeypatch.setattr(bs, "fit_pooled", partial(bs.fit_pooled, chains=2, draws=200, second_try=False))
+    C, grown = np.tile(np.geomspace(1e20, 1e21, 200), 2), np.repeat([0.0, 1.0], 200)
+    loss = 1.7 + 0.4 * (1.5**grown * C / 3e20) ** -0.3 + 0.002 * np.sin(2 * np.log(C) + grown)
+    curves = dict(run=np.where(grown, "stacked", "scratch"), C=C, grown=grown, loss=loss)
+    pd.DataFrame(curves).to_csv("curves.csv", index=False)
 
 
-@pytest.mark.filterwarnings("ignore::bayesscale.errors.SamplingWarning")  # the ladders' fits are short
+@pytest.mark.filterwarnings("ignore::bayesscale.errors.BayesscaleWarning")  # of short fits to small tables
 def test_the_python_blocks_run(table):
     before = dict(laws._registry)
     scope = {}

@@ -68,6 +68,28 @@ def test_a_star_argument_is_bound_to_the_columns_of_the_table_and_zeros_are_fitt
     assert forecast.median[0] == pytest.approx(1.8 + 0.7 * np.exp(0.25 * 1.0 + 0.75 * 2.0), rel=0.01)
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::bayesscale.errors.SamplingWarning")  # a short fit of 20 parameters
+def test_the_joint_law_is_recovered_where_mixture_and_size_interact():
+    rng = np.random.default_rng(3)
+    r = np.repeat(rng.dirichlet([1.0, 1.0, 1.0], 16), 6, axis=0)
+    N, D = np.tile(np.repeat([1e8, 4e8, 1.6e9], 2), 16), np.tile([4e9, 3e10], 48)
+    truth = dict(E=0.8, alpha=0.3, beta=0.5, C_a=2.0, C_b=0.6, C_c=0.5, g_a=0.5, g_b=0.3, g_c=0.2)
+    truth |= dict(A_a=20.0, A_b=140.0, A_c=240.0, gamma_A=1.0, B_a=1.3e4, B_b=1.3e4, B_c=1.3e4, gamma_B=1.0)
+    columns = dict(N=N, D=D, r_a=r[:, 0], r_b=r[:, 1], r_c=r[:, 2])
+    loss = named("mixture_joint").evaluate(truth, **columns) * np.exp(0.003 * rng.standard_normal(96))
+    post = bs.fit("mixture_joint", dict(columns, loss=loss), discrepancy=False, chains=2, draws=300, second_try=False)
+    # A model four times as large: what a mixture of mostly b or mostly a would lose less.
+    for shares in ((0.8, 0.1, 0.1), (0.1, 0.8, 0.1)):
+        at = dict(N=6.4e9, D=6e10, **dict(zip(("r_a", "r_b", "r_c"), shares, strict=True)))
+        actual = named("mixture_joint").evaluate(truth, **at)
+        low, high = np.quantile(post.predict(**at, kind="mean").draws, [0.001, 0.999])
+        assert low < actual < high and high / low < 1.15
+    # How much size helps hangs on the mixture: of a term of a alone, the least.
+    in_A = [post.draws[f"A_{x}"] for x in "abc"]
+    assert np.mean(in_A[0] < in_A[1]) > 0.9 and np.mean(in_A[0] < in_A[2]) > 0.9
+
+
 def test_a_fit_with_shares_comes_back_from_a_file(tmp_path):
     _, table = simulated(np.random.default_rng(2))
     post = bs.fit("mixture_linear", table, discrepancy=False, chains=1, draws=100, second_try=False)
