@@ -45,6 +45,7 @@ OTHERS = (
     "m2(C)",
     "m3(C)",
     "m4(C)",
+    "mixture_additive",
     "mixture_exponential_tokens",
     "mixture_joint",
     "mixture_linear",
@@ -59,7 +60,7 @@ OTHERS = (
     "three_term",
 )
 # A few simulations each on every run: they have many parameters.
-MIXTURES = ("bimix(r, D)", "mixture_additive", "mixture_exponential")
+MIXTURES = ("bimix(r, D)", "mixture_exponential")
 TYPICAL = 2.5
 
 

@@ -25,7 +25,8 @@ def table(tmp_path, monkeypatch, task_table):
     task_table.to_csv(tmp_path / "tasks.csv", index=False)
     corpora = task_table["task"].map({"easy": "A", "hard": "B"})
     task_table.drop(columns="task").assign(corpus=corpora).to_csv(tmp_path / "mixes.csv", index=False)
-    monkeypatch.setattr(bs, "ladder", partial(bs.ladder, chains=2, draws=200, second_try=False))
+    for name in ("fit", "fit_pooled", "ladder", "compare", "backtest"):  # as README calls them, but with few draws
+        monkeypatch.setattr(bs, name, partial(getattr(bs, name), chains=2, draws=200, second_try=False))
     runs = bs.datasets.load("simulated-ladder").table
     frame = pd.DataFrame(dict(params=runs["N"] / 1e6, tokens=runs["D"], loss=runs["loss"]))
     frame.to_csv(tmp_path / "runs.csv", index=False)
@@ -49,7 +50,6 @@ def table(tmp_path, monkeypatch, task_table):
     for j, name in enumerate(("web", "code", "wiki")):
         swarm[f"loss_{name}"] = (2.0 + 0.5 * np.exp(-2.0 * p[:, j])) * np.exp(0.003 * rng.standard_normal(8))
     swarm.to_csv("swarm.csv", index=False)
-    monkeypatch.setattr(bs, "fit_pooled", partial(bs.fit_pooled, chains=2, draws=200, second_try=False))
     C, grown = np.tile(np.geomspace(1e20, 1e21, 200), 2), np.repeat([0.0, 1.0], 200)
     loss = 1.7 + 0.4 * (1.5**grown * C / 3e20) ** -0.3 + 0.002 * np.sin(2 * np.log(C) + grown)
     curves = dict(run=np.where(grown, "stacked", "scratch"), C=C, grown=grown, loss=loss)

@@ -90,6 +90,7 @@ def test_centre_and_constants_say_the_same(name):
         assert float(value.squeeze()) == pytest.approx(found, rel=1e-7)
 
 
+@pytest.mark.slow
 def test_the_timing_rule_is_recovered_where_the_runs_are_and_open_far_from_them():
     rng = np.random.default_rng(0)
     N = np.repeat([410e6, 1.1e9, 3e9], 15)
