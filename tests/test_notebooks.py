@@ -54,17 +54,18 @@ def test_there_are_notebooks():
     assert [script.stem for script in SCRIPTS][:1] == ["01_first_forecast"]
 
 
-@pytest.mark.parametrize(
-    "script",
-    # The later ones fit dozens of real tables, minutes each; without the data they run below.
-    [pytest.param(each, id=each.stem, marks=[pytest.mark.slow] * (i > 0)) for i, each in enumerate(SCRIPTS)],
-)
+@pytest.mark.slow  # dozens of real tables, minutes each; without the data they run below
+@every_script
 def test_runs_with_the_published_data(script, empty, real_data):
     folder = real_data("epoch_chinchilla/runs.csv").parents[1]
     assert "not at hand" not in execute(script, empty, BAYESSCALE_DATA=str(folder))
 
 
-@every_script
+@pytest.mark.parametrize(
+    "script",
+    # Rollouts and backtests of several laws are the subject of the fourth: they take minutes on any table.
+    [pytest.param(each, id=each.stem, marks=[pytest.mark.slow] * each.stem.startswith("04")) for each in SCRIPTS],
+)
 def test_runs_without_the_published_data_and_says_so(script, empty, tmp_path):
     # Nothing is downloaded, and nothing that was downloaded before is found; compiled programs are.
     compiled = Path(os.environ["BAYESSCALE_CACHE_DIR"]) / "compiled"
