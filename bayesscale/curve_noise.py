@@ -130,7 +130,7 @@ class Curve(Noise):
         white = np.broadcast_to(sigma**2 + (0.0 if log_error is None else log_error**2), residual.shape)
         F, Q = self.transition(gap, length)
         with jax.enable_x64(True):
-            filtered = jax.jit(jax.vmap(_one_ahead))(residual[:, order], white[:, order], F, Q, sigma_run[:, 0])
+            filtered = _ahead_of_each_draw(residual[:, order], white[:, order], F, Q, sigma_run[:, 0])
         ahead, variance = map(np.asarray, filtered)
         density = stats.norm.logpdf(residual[:, order], ahead, np.sqrt(variance))
         first = np.flatnonzero(np.diff(run[order], prepend=-1))
@@ -218,6 +218,9 @@ def _one_ahead(residual, white, F, Q, sigma_run):
     Q = tuple(sigma_run**2 * x for x in Q)
     start = (zero, zero, sigma_run**2, zero, sigma_run**2)
     return jax.lax.scan(step, start, (residual, white, F, Q))[1]
+
+
+_ahead_of_each_draw = jax.jit(jax.vmap(_one_ahead))
 
 
 def _sampled_course(rng, residual, white, F, Q, sigma_run):

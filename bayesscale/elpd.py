@@ -11,7 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
-__all__ = ["Elpd", "arviz_loo", "loo", "waic"]
+__all__ = ["KHAT", "Elpd", "arviz_loo", "loo", "psis", "waic"]
+
+KHAT = 0.7  # Pareto k-hat up to which importance sampling can be relied on
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,15 +78,29 @@ def loo(post) -> Elpd:
     -------
     Elpd
     """
-    found = arviz_loo(post)
+    return psis(post.data)
+
+
+def psis(data) -> Elpd:
+    """Do the same for any ArviZ object with one variable in its log likelihood: rows, or groups of rows.
+
+    Parameters
+    ----------
+    data : xarray.DataTree
+
+    Returns
+    -------
+    Elpd
+    """
+    found = arviz_loo(data)
     return Elpd(found.elpd_i.to_numpy(), float(found.p), found.pareto_k.to_numpy())
 
 
-def arviz_loo(post):
+def arviz_loo(data):
     """Return ArviZ's own record of leave-one-out, which its `compare` takes."""
     import arviz_stats
 
     with warnings.catch_warnings():
         # A large k-hat is said in our own words, by those who show the number.
         warnings.simplefilter("ignore", UserWarning)
-        return arviz_stats.loo(post.data, pointwise=True)
+        return arviz_stats.loo(data, pointwise=True)

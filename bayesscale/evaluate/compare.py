@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bayesscale.elpd import loo, waic
+from bayesscale.elpd import KHAT, loo, waic
 from bayesscale.errors import LawError, RunsError
 from bayesscale.evaluate.backtest import CUTOFFS, Backtest
 from bayesscale.evaluate.backtest import rollout as roll_out
@@ -23,7 +23,7 @@ from bayesscale.runs import read_runs
 
 __all__ = ["Comparison", "compare"]
 
-KHAT, P_WAIC = 0.7, 0.4
+P_WAIC = 0.4
 
 
 @dataclass(frozen=True, eq=False, repr=False)

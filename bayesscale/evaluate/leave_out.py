@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import logsumexp
 
+from bayesscale.elpd import KHAT, psis
 from bayesscale.errors import BayesscaleWarning, RunsError
 from bayesscale.evaluate.members import fitted_how
 from bayesscale.fitting import fit_many
@@ -22,8 +23,6 @@ from bayesscale.posterior import Posterior
 from bayesscale.runs import Runs
 
 __all__ = ["LeftOut", "leave_groups_out"]
-
-KHAT = 0.7
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +70,8 @@ def leave_groups_out(post: Posterior, by: str, *, refit: bool = True) -> LeftOut
     names = _groups(post.runs, by)
     groups = pd.unique(names)
     inside = _density_of_groups(post, post.runs, names, groups)
-    pointwise, khat = _psis(post, inside)
+    smoothed = _psis(post, inside)
+    pointwise, khat = smoothed.pointwise.copy(), smoothed.diagnostic
     bad = np.flatnonzero(khat > KHAT) if refit else np.array([], int)
     if len(bad):
         tables = [post.runs.select(names != groups[i]) for i in bad]
@@ -129,18 +129,10 @@ def _density_of_groups(post, runs, names, groups) -> np.ndarray:
 
 
 def _psis(post, density):
-    """Return log p(y_g | y_-g) by Pareto-smoothed importance sampling, and the k-hat, of each group."""
+    """Leave out each group by Pareto-smoothed importance sampling."""
     import arviz_base as azb
-    import arviz_stats
 
     chains = next(iter(post.draws.values())).shape[:2]
-    data = azb.from_dict(
-        {
-            "posterior": dict(post.draws),  # how well the chains have mixed is part of the smoothing
-            "log_likelihood": {"group": density.reshape(*chains, -1)},
-        }
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # said in our own words
-        found = arviz_stats.loo(data, pointwise=True)
-    return found.elpd_i.to_numpy().copy(), found.pareto_k.to_numpy()
+    # How well the chains have mixed is part of the smoothing.
+    groups = {"group": density.reshape(*chains, -1)}
+    return psis(azb.from_dict({"posterior": dict(post.draws), "log_likelihood": groups}))

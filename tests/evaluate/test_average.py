@@ -38,7 +38,7 @@ def test_stacking_finds_the_best_mixture():
 
 
 def test_stacking_is_arviz(pair):
-    theirs = arviz_stats.compare({k: arviz_loo(p) for k, p in pair.items()}, method="stacking", round_to="none")
+    theirs = arviz_stats.compare({k: arviz_loo(p.data) for k, p in pair.items()}, method="stacking", round_to="none")
     ours = stacking(np.column_stack([loo(post).pointwise for post in pair.values()]))
     np.testing.assert_allclose(ours, theirs["weight"][list(pair)], atol=2e-3)
 
