@@ -21,7 +21,7 @@ from scipy import stats
 
 from bayesscale import priors
 from bayesscale.coordinates import Through
-from bayesscale.errors import RunsError
+from bayesscale.errors import LawError, RunsError
 from bayesscale.noise import Noise
 
 __all__ = ["Curve", "along_runs"]
@@ -89,6 +89,8 @@ class Curve(Noise):
 
     @override
     def check(self, rows):
+        if self.by != "run":
+            raise LawError(f"curve noise is along each run: it has no effects by {self.by}")
         if rows.run is None:
             raise RunsError(
                 "curve noise needs rows that share a run: a column run, with one name for all rows of a training curve"

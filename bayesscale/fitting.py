@@ -46,6 +46,7 @@ def fit(
         ``"student-t"``, ``"normal"``, ``"laplace"``, all on the log of the measured value (the logit of an accuracy),
         or a `Noise` with other priors. Rows that share a ``run`` get an effect of that run; for the checkpoints of
         training curves ``"curve"`` is the honest choice: what a run has of its own is a smooth course along training.
+        ``"student-t by N"``: the runs of one size share an effect; for tables of many runs at a few sizes.
         ``"binomial"`` is for accuracies on questions of their own, with a column ``n_items``. A column ``loss_error``
         adds to the scale.
     discrepancy : bool or Discrepancy
@@ -182,9 +183,10 @@ def fit_pooled(
     discrepancy = discrepancies.named(discrepancy, scatter=law.scatter)
     runs = runs if isinstance(runs, Runs) else read_runs(runs)
     law = law.over(runs.columns)
-    noise, (runs,) = noise_for(noise, law, [runs])
     pooling, how = pooling_of(law, over, pool), _sampling(seed, sampling)
     parts = groups_of(runs, over)
+    noise, tables = noise_for(noise, law, list(parts.values()))
+    parts = dict(zip(parts, tables, strict=True))
     largest = max(parts.values(), key=len)
     rows = [rows_of(law, part, discrepancy=discrepancy, shape_of=largest) for part in parts.values()]
     # The group of most rows need not be that of most runs.

@@ -273,13 +273,13 @@ def log_density(post, runs, *, seed=0) -> np.ndarray:
 
 def _joined(post, frame) -> tuple[dict, tuple[str, ...]]:
     """Say which targets share runs with one another and with the table, as the noise asks, and which runs were seen."""
-    rows = rows_of(post.law, post.runs)
+    rows, frame = rows_of(post.law, post.runs), post.noise.joined(frame)
     if "run" not in frame or rows.run is None:
         return {}, ()
     ours, theirs = run_names(post.runs.table["run"]), run_names(frame["run"])
     names = pd.unique(pd.concat([ours, theirs]))  # those of the table first
     run = pd.Index(names).get_indexer(theirs)
-    continued = tuple(name for name in pd.unique(theirs) if name in set(ours))
+    continued = tuple(name for name in pd.unique(theirs) if name in set(ours)) if post.noise.by == "run" else ()
     along = trained_along(post.law, post.runs)
     if along is None or along not in frame:
         return dict(run=run), continued

@@ -1,14 +1,13 @@
 """How a measured value scatters around the law: seed, evaluation, outliers.
 
 All of them scatter the logarithm of the measured value, so a scale of .005 is half a percent of the loss; for a law of
-accuracies its logit (`Law.scale`). Known
-measurement errors are added to the scale in quadrature; runs that give several rows share an effect of their own, which
-is one number here and a course along training in `curve_noise`.
+accuracies its logit (`Law.scale`). Known measurement errors are added to the scale in quadrature; runs that give
+several rows share an effect of their own, which is one number here and a course along training in `curve_noise`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from importlib import import_module
 from typing import ClassVar, NamedTuple, override
 
@@ -23,7 +22,10 @@ from scipy.special import logsumexp
 
 from bayesscale import priors
 from bayesscale.coordinates import Through
-from bayesscale.errors import LawError
+from bayesscale.errors import LawError, RunsError
+from bayesscale.runs import Runs
+from bayesscale.table_columns import shown
+from bayesscale.targets import group_names
 
 __all__ = ["Laplace", "Noise", "Normal", "Seen", "StudentT", "named"]
 
@@ -49,12 +51,17 @@ class Noise:
         Prior of the scale; the default puts 90 % in .0016 to .022, what is seen on real tables.
     sigma_run : distribution
         Prior of the standard deviation of the runs' own effects; used where rows share a run.
+    by : str
+        The column whose rows share an effect: ``run``, or another where each run gives one row. All runs of one size
+        are trained with the same hyper-parameters and evaluated alike, so that what they stray from a law they stray
+        together: a hundred mixtures at four sizes say as much of N as four runs do, and `by` ``"N"`` says so.
     """
 
     name: ClassVar[str]
     scales: ClassVar[dict[str, float]] = {"sigma": 1.0, "sigma_run": 2 / 3}  # medians of priors, in typical scatters
     sigma: dist.Distribution = priors.positive(0.006, spread=0.8)
     sigma_run: dist.Distribution = priors.positive(0.004, spread=0.8)
+    by: str = field(default="run", kw_only=True)
 
     def scatter(self):
         """Sample the parameters of the noise; return a function (loc, known error) -> distribution of the logs."""
@@ -66,6 +73,31 @@ class Noise:
 
     def check(self, rows):
         """Raise a RunsError where the table lacks what this noise needs."""
+
+    def grouped(self, runs):
+        """Return the table with a column ``run`` of what shares an effect (`by`), its own as ``single_run``."""
+        if self.by == "run":
+            return runs
+        if self.by not in runs.columns:
+            raise RunsError(f"noise {str(self)!r}: no column {self.by!r} in the runs, which have {shown(runs.columns)}")
+        table, groups = runs.table, group_names(runs.table[self.by])
+        if "run" in table:
+            if (table["run"].astype(str) == groups).all():
+                return runs
+            if (again := table["run"].duplicated()).any():
+                raise RunsError(
+                    f"noise {str(self)!r}: run {table['run'][again].iloc[0]!r} has several rows. Keep one row of each "
+                    f"run, such as its last, or give the runs themselves an effect: noise={self.name!r}"
+                )
+            table = table.rename(columns={"run": "single_run"})
+        return Runs(table.assign(run=groups), runs.about)
+
+    def joined(self, frame):
+        """Return targets with a column ``run`` of what shares an effect, as `grouped` has it, where they say it."""
+        if self.by == "run":
+            return frame
+        frame = frame.drop(columns="run", errors="ignore")
+        return frame.assign(run=group_names(frame[self.by])) if self.by in frame else frame
 
     def with_errors(self, runs, law):
         """Return the table with the errors that this noise knows of beforehand, in the column ``<gives>_error``."""
@@ -96,22 +128,27 @@ class Noise:
             The table as the sampler sees it.
         """
         distribution = self.scatter()
+        spread = None if rows.run is None else numpyro.sample("sigma_run", self.sigma_run)
         if rows.bend is not None:
-            loc, log_error = rows.bend.of(loc, rows, distribution(0.0, None).scale)
+            scale = distribution(0.0, None).scale
+            if rows.run is not None:  # rows of one run tell no more of the bend than their mean does
+                scale = jnp.sqrt(
+                    scale**2 + jnp.bincount(rows.run, rows.weight, length=rows.n_run)[rows.run] * spread**2
+                )
+            loc, log_error = rows.bend.of(loc, rows, scale)
             rows = replace(rows, log_error=log_error)
         if rows.run is not None:
-            loc = loc + self._run_effects(distribution(loc, rows.log_error), rows)[rows.run]
+            loc = loc + self._run_effects(distribution(loc, rows.log_error), rows, spread)[rows.run]
         with numpyro.plate("row", rows.n_row), handlers.scale(scale=rows.weight):
             numpyro.sample("observed", distribution(loc, rows.log_error), obs=rows.measured)
 
-    def _run_effects(self, without, rows):
+    def _run_effects(self, without, rows, spread):
         """Sample what each run has of its own: Normal(0, sigma_run), added to the log of all its rows.
 
         The coordinate of an effect is relative to what the run's rows say of it: z in effect = m + s z, where m and s
         are the mean and standard deviation that it would have, were the noise normal. Sampled directly, or in units of
         sigma_run, the effects and their spread form a funnel, with many rows a run or with few.
         """
-        spread = numpyro.sample("sigma_run", self.sigma_run)
         weight = rows.weight / without.scale**2
         told = jnp.zeros(rows.n_run).at[rows.run].add(weight)
         residuals = jnp.zeros(rows.n_run).at[rows.run].add(weight * (rows.measured - without.loc))
@@ -225,10 +262,10 @@ class Noise:
 
     def priors(self) -> dict[str, dist.Distribution]:
         """Return the prior of every parameter by name."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "by"}
 
     def _identity(self):
-        return self.name, tuple((k, priors.identity(d)) for k, d in self.priors().items())
+        return str(self), tuple((k, priors.identity(d)) for k, d in self.priors().items())
 
     def __eq__(self, other):
         return isinstance(other, Noise) and self._identity() == other._identity()
@@ -236,8 +273,11 @@ class Noise:
     def __hash__(self):
         return hash(self._identity())
 
+    def __str__(self):
+        return self.name if self.by == "run" else f"{self.name} by {self.by}"
+
     def __repr__(self):
-        lines = [f"noise {self.name}, on the log of the measured value"]
+        lines = [f"noise {self}, on the log of the measured value"]
         lines += [f"  {k:<9} ~ {priors.describe(d)}" for k, d in self.priors().items()]
         return "\n".join(lines)
 
@@ -316,6 +356,8 @@ class Laplace(Noise):
 def named(which: str | Noise, *, scatter: float = 0.006) -> Noise:
     """Return a noise by name: ``"student-t"``, ``"normal"``, ``"laplace"``, ``"curve"``, ``"binomial"``; or a `Noise`.
 
+    ``"student-t by N"``: the rows of one N share an effect, instead of those of one run.
+
     Parameters
     ----------
     which : str or Noise
@@ -326,7 +368,11 @@ def named(which: str | Noise, *, scatter: float = 0.006) -> Noise:
         return which
     elsewhere = [import_module("bayesscale.curve_noise").Curve, import_module("bayesscale.item_noise").Binomial]
     kinds = {kind.name: kind for kind in (StudentT, Normal, Laplace, *elsewhere)}
-    if not isinstance(which, str) or which not in kinds:
-        raise LawError(f"no noise is named {which!r}; there are {', '.join(kinds)}")
-    kind = kinds[which]
-    return kind(**{name: priors.positive(share * scatter, spread=0.8) for name, share in kind.scales.items()})
+    name, _, by = which.partition(" by ") if isinstance(which, str) else (None, "", "")
+    if name not in kinds or (name == "curve" and by):
+        raise LawError(
+            f"no noise is named {which!r}; there are {', '.join(kinds)}, and such as 'student-t by N' (not of curve), "
+            "where rows of one N share an effect"
+        )
+    scales = {k: priors.positive(share * scatter, spread=0.8) for k, share in kinds[name].scales.items()}
+    return kinds[name](**scales, by=by.strip() or "run")

@@ -270,7 +270,7 @@ class Posterior:
     def _headline(self):
         chains, draws = next(iter(self.draws.values())).shape[:2]
         pooled = f", {self.settings['pooled']} (pooled)" if "pooled" in self.settings else ""
-        fitted = f"posterior of law {self.law.name}, {self.noise.name} noise, {len(self.runs)} rows{pooled}"
+        fitted = f"posterior of law {self.law.name}, {self.noise} noise, {len(self.runs)} rows{pooled}"
         return f"{fitted}, {chains} x {draws} draws"
 
     @property

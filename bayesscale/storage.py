@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,7 +49,7 @@ def save(post: Posterior, path: str | os.PathLike) -> None:
     header = dict(
         format=FORMAT,
         law=_law_header(post.law),
-        noise=dict(name=post.noise.name, priors={k: _written(d) for k, d in post.noise.priors().items()}),
+        noise=dict(name=str(post.noise), priors={k: _written(d) for k, d in post.noise.priors().items()}),
         discrepancy=post.discrepancy and post.discrepancy.to_spec(),
         about=post.runs.about,
         fingerprint=post.runs.fingerprint,
@@ -225,20 +226,20 @@ def _find_law(header, law, path) -> Law:
 
 def _find_noise(header, noise, path) -> Noise:
     if noise is not None:
-        if noise.name != header["name"]:
-            raise LawError(f"{path} holds a posterior with noise {header['name']}, not {noise.name}")
+        if str(noise) != header["name"]:
+            raise LawError(f"{path} holds a posterior with noise {header['name']}, not {noise}")
         told = {k: d["text"] for k, d in header["priors"].items()}
         _compare_priors(told, noise, path, "noise", f"noise={type(noise).__name__}(...)")
         return noise
     try:
-        family = type(noises.named(header["name"]))
+        found = noises.named(header["name"])
     except LawError:
         raise LawError(
             f"{path} holds a posterior with noise {header['name']}, which bayesscale does not have: pass it: "
             "load(path, noise=...)"
         ) from None
-    remedy = f"pass the noise with it: load(path, noise={family.__name__}(...))"
-    return family(**{k: _rebuilt(k, d, path, remedy) for k, d in header["priors"].items()})
+    remedy = f"pass the noise with it: load(path, noise={type(found).__name__}(...))"
+    return replace(found, **{k: _rebuilt(k, d, path, remedy) for k, d in header["priors"].items()})
 
 
 def _rebuilt(name, written, path, remedy):

@@ -20,7 +20,7 @@ from bayesscale.models.ladder import (
     error_exponential,
 )
 from bayesscale.models.mixture import bimix, mixture_additive, mixture_exponential, mixture_exponential_tokens
-from bayesscale.models.mixture import mixture_joint, mixture_linear, mixture_log_linear
+from bayesscale.models.mixture import mixture_drift, mixture_joint, mixture_linear, mixture_log_linear
 from bayesscale.models.growth import growth_effective_compute, growth_head_start, growth_none, growth_shifted_floor
 from bayesscale.models.growth import growth_factor, growth_timing, growth_two_stage
 
@@ -57,6 +57,7 @@ __all__ = [
     "m3",
     "m4",
     "mixture_additive",
+    "mixture_drift",
     "mixture_exponential",
     "mixture_exponential_tokens",
     "mixture_joint",

@@ -16,6 +16,13 @@ def coupled(N, D, a, b):
     return jnp.exp(k * jnp.logaddexp(jnp.log(A / N**alpha) / k, jnp.log(B / D**beta) / k))
 
 
+def drift(N, D):
+    """Return (C_0 / C)^eps, C = 6 N D, which at the centre is 1."""
+    eps = sample("eps", dist.Normal(0.01, 0.02), alike=True)
+    C_0 = deterministic("C_0", 6 * N.center * D.center)
+    return (C_0 / 6) ** eps / (N**eps * D**eps)
+
+
 @law(
     takes=("N", "D"),
     gives="loss",
@@ -49,6 +56,4 @@ def skaling_drift(N, D):
     data's centre, is no loss that cannot be removed.
     """
     E, a, b = split_at_center("E", "A", "B", reducible=prior.share(-0.7, spread=1.2), spread=1.5)
-    eps = sample("eps", dist.Normal(0.01, 0.02), alike=True)
-    C_0 = deterministic("C_0", 6 * N.center * D.center)
-    return E * (C_0 / 6) ** eps / (N**eps * D**eps) + coupled(N, D, a, b)
+    return E * drift(N, D) + coupled(N, D, a, b)

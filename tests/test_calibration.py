@@ -46,6 +46,7 @@ OTHERS = (
     "m3(C)",
     "m4(C)",
     "mixture_additive",
+    "mixture_drift",
     "mixture_exponential_tokens",
     "mixture_joint",
     "mixture_linear",
@@ -120,6 +121,15 @@ def test_ranks_are_uniform_in_many_simulations(law):
 @pytest.mark.parametrize("noise", ["normal", "laplace"])
 def test_ranks_are_uniform_under_other_noises(noise):
     check(bs.calibrate("chinchilla", sixteen_runs(), simulations=200, noise=noise, typical=TYPICAL))
+
+
+@pytest.mark.parametrize("simulations", [20, pytest.param(200, marks=pytest.mark.slow)])
+def test_ranks_are_uniform_where_sizes_share_an_effect(simulations):
+    targets = dict(N=["2B", sixteen_runs().table["N"].max()], D="40B")
+    found = bs.calibrate(
+        "chinchilla", sixteen_runs(), simulations=simulations, noise="normal by N", targets=targets, typical=TYPICAL
+    )
+    check(found)
 
 
 @pytest.mark.slow

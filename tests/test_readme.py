@@ -50,6 +50,10 @@ def table(tmp_path, monkeypatch, task_table):
     for j, name in enumerate(("web", "code", "wiki")):
         swarm[f"loss_{name}"] = (2.0 + 0.5 * np.exp(-2.0 * p[:, j])) * np.exp(0.003 * rng.standard_normal(8))
     swarm.to_csv("swarm.csv", index=False)
+    N = np.repeat(np.geomspace(1e8, 1e9, 4), 6)
+    p = rng.dirichlet([1.5, 1.5, 1.5], 24)
+    loss = (1.5 + 8 * N**-0.1 + 40 * (20 * N) ** -0.2 - 0.4 * p[:, 0] ** 0.4) * np.exp(0.002 * rng.standard_normal(24))
+    pd.DataFrame(dict(N=N, D=20 * N, r_web=p[:, 0], r_code=p[:, 1], r_wiki=p[:, 2], loss=loss)).to_csv("sizes.csv")
     C, grown = np.tile(np.geomspace(1e20, 1e21, 200), 2), np.repeat([0.0, 1.0], 200)
     loss = 1.7 + 0.4 * (1.5**grown * C / 3e20) ** -0.3 + 0.002 * np.sin(2 * np.log(C) + grown)
     curves = dict(run=np.where(grown, "stacked", "scratch"), C=C, grown=grown, loss=loss)

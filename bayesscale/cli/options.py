@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter, validators
 
@@ -92,7 +92,8 @@ class Sampling:
     Parameters
     ----------
     noise
-        How measured values scatter around the law; curve: rows are checkpoints of training curves.
+        How measured values scatter around the law: student-t, normal, laplace; curve: rows are checkpoints of training
+        curves; "student-t by N": the runs of one size share an effect, for many runs at a few sizes.
     discrepancy
         The truth may bend away from the law, more so the further from the largest run; without, the law is taken for
         the truth, as papers do.
@@ -109,7 +110,7 @@ class Sampling:
         at 0.98 with five times the warm-up.
     """
 
-    noise: Literal["student-t", "normal", "laplace", "curve"] = "student-t"
+    noise: str = "student-t"
     discrepancy: Annotated[bool, Parameter(negative="--no-discrepancy", show_default=False)] = True
     seed: Seed = 0
     chains: Count = 4

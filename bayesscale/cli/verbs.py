@@ -110,7 +110,7 @@ def fit(
         show.print_json(_fit_document(post, checks, summary) | {"level": level, "saved": out and str(out)})
         return
     show.text(f"{post.law.name}: {post.law.formula}", style="bold")
-    show.text(f"{len(runs)} rows of {table}, {post.noise.name} noise; equal-tailed intervals")
+    show.text(f"{len(runs)} rows of {table}, {post.noise} noise; equal-tailed intervals")
     show.text()
     show.parameters(post, level=level)
     show.text()
@@ -241,7 +241,7 @@ def _fit_document(post, checks, summary) -> dict:
     return {
         "law": post.law.name,
         **law,
-        "noise": post.noise.name,
+        "noise": str(post.noise),
         "rows": len(post.runs),
         "parameters": summary.to_dict("index"),
         "check": {"status": checks.status, "checks": checks.table.to_dict("records")},

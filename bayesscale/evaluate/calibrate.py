@@ -177,6 +177,7 @@ def calibrate(
     design = design if isinstance(design, Runs) else read_runs(design)
     law = laws.named(law).over(design.columns)
     noise = noises.named(noise, scatter=law.scatter)
+    design = noise.grouped(design)
     discrepancy = discrepancies.named(discrepancy, scatter=law.scatter)
     if not isinstance(simulations, int | np.integer) or simulations < 10:
         raise LawError(f"simulations is a whole number of at least 10, not {simulations!r}")
@@ -203,7 +204,7 @@ def calibrate(
     rng = np.random.default_rng(seed)
     rows = [row for i, post in enumerate(fits) for row in _ranks(i, post, simulated, kind, rng, typical, same)]
     trouble = {i: post.settings["trouble"] for i, post in enumerate(fits) if post.settings["trouble"]}
-    title = f"calibration of law {law.name}, {noise.name} noise{', discrepancy' * (discrepancy is not None)}"
+    title = f"calibration of law {law.name}, {noise} noise{', discrepancy' * (discrepancy is not None)}"
     title = f"{title}: {simulations} tables of {len(design)} rows simulated from the prior"
     remarks = () if same else ("the tables were simulated from another model than was fitted",)
     remarks += ("the design's weights were left out",) * ("weight" in design.columns)

@@ -27,7 +27,7 @@ def labels(laws, noises=None, bends=None) -> list[str]:
     names = [law.name for law in laws]
     told = [names]
     told.append([f"{name}, {priors}" if priors else name for name, priors in zip(told[-1], changed, strict=True)])
-    told.append([f"{name}, {noise.name}" for name, noise in zip(told[-1], noises or (), strict=False)] or told[-1])
+    told.append([f"{name}, {noise}" for name, noise in zip(told[-1], noises or (), strict=False)] or told[-1])
     bent = ["without discrepancy" if bend is None else "with discrepancy" for bend in bends or ()]
     told.append([f"{name}, {how}" for name, how in zip(told[1], bent, strict=False)] or told[-1])
     told.append([f"{name}, {how}" for name, how in zip(told[2], bent, strict=False)] or told[-1])

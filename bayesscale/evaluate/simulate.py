@@ -76,7 +76,7 @@ def simulate(law, noise, discrepancy, design, *, targets, kind, typical, simulat
     noise.check(rows)
     at = design.table.iloc[:0]
     if targets is not None:
-        at = read_targets(targets, takes=law.columns, shares=law.shares)
+        at = noise.joined(read_targets(targets, takes=law.columns, shares=law.shares))
     n, everywhere = len(design), pd.concat([design.table, at], ignore_index=True)
 
     centers = {**rows.x_center, law.gives: rows.y_center}

@@ -154,7 +154,7 @@ def _try(program, tables, chosen, how, *, divergences) -> dict[int, tuple[Sample
         if not np.isfinite(sampled.mode_value):
             which = f" of table {i}" if len(tables) > 1 else ""
             raise SamplingError(
-                f"law {law.name} with {noise.name} noise has no finite likelihood at any of the starts{which}: its "
+                f"law {law.name} with {noise} noise has no finite likelihood at any of the starts{which}: its "
                 "expected values must be positive and finite over the table; look at them with "
                 "bs.prior_predictive(law, runs)"
             )

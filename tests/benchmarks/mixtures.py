@@ -1,12 +1,13 @@
 """Laws of a data mixture on real runs: how well they fit, whether their intervals hold, and which law foretells best.
 
-    python tests/benchmarks/mixtures.py [--parts fit size held-out loo curves exponents] [--checkpoints 4] [--draws 500]
+    python tests/benchmarks/mixtures.py [--parts fit size loo curves exponents] [--draws 500]
 
-fit       the additive and the joint law of Shukor et al. (arXiv:2507.09404) on runs of 310M to 1.235B parameters: the
-          relative error of each domain beside their Table 2, all rows as if independent (Student-t), as they fit them,
-          and with curve noise; what is left of each run and mixture.
-size      the same fits asked for the runs of 2.7B: error, and how often 90% intervals hold, with and without the
-          discrepancy.
+fit       the additive and the joint law of Shukor et al. (arXiv:2507.09404) on all checkpoints of 310M to 1.235B
+          parameters, as if independent, as they fit them: the relative error of each domain beside their Table 2, and
+          what of it all runs have in common at one checkpoint of one size, what each run has of its own, and the rest.
+size      larger runs forecast from the last checkpoints of smaller ones: how often 90% intervals hold, with runs taken
+          as independent and with an effect that those of one size share ("student-t by N"). The runs of 2.7B are asked
+          for last: which law and noise is taken for them is decided by the forecasts of 937M and 1.235B.
 held-out  at 310M a quarter of the mixtures is held out: error, log score and coverage under three laws.
 loo       whether leaving out mixtures (`bs.compare`) ranks these laws as the held-out mixtures do.
 curves    BiMix on its own runs (Ge et al., arXiv:2405.14908): Baseline and DoReMi from four entropy mixtures, and the
@@ -14,23 +15,23 @@ curves    BiMix on its own runs (Ge et al., arXiv:2405.14908): Baseline and DoRe
 exponents BiMix at 310M and at 937M.
 
 The data: mix/dmsl and bimix_curves in the folder `$BAYESSCALE_DATA`, or in `shared/data` beside the repository. Rows
-before 4e9 tokens are left out, as by the authors, and so is the last checkpoint where the table has it twice. Laws are
-fitted to a few checkpoints of each run, even in log D, and asked for all of them, unless said otherwise.
+before 4e9 tokens are left out, as by the authors, and so is the last checkpoint where the table has it twice. BiMix is
+fitted to a few checkpoints of each run, even in log D, with curve noise, and asked for all of them; what has a place
+for N, and what new mixtures are forecast with, to the last checkpoint of each run.
 """
 
 import argparse
 import os
 import warnings
 from collections import namedtuple
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.special import logsumexp
 
 import bayesscale as bs
 from bayesscale.errors import BayesscaleWarning
+from bayesscale.forecast import log_density
 
 FOLDER = Path(os.environ.get("BAYESSCALE_DATA") or Path(__file__).parents[3] / "shared" / "data")
 # Mean relative error in %, additive and joint, on the runs of the fit and on 3B and 7B: their Table 2.
@@ -47,7 +48,13 @@ TABLE_2 = pd.DataFrame(
     index=["train additive", "train joint", "val additive", "val joint"],
 ).T
 DOMAINS = tuple(TABLE_2.index)
-FITTED, LARGE = (3e8, 1.3e9), (2e9, 3e9)
+FITTED = (3e8, 1.3e9)
+# The sizes fitted, and those forecast.
+CUTS = {
+    "937M and 1.235B from 122M to 680M": ((1e8, 7e8), (9e8, 1.3e9)),
+    "1.235B from 122M to 937M": ((1e8, 9.5e8), (1.2e9, 1.3e9)),
+    "2.7B from 122M to 1.235B": ((1e8, 1.3e9), (2e9, 3e9)),
+}
 RIVALS = ("mixture_additive", "mixture_exponential_tokens", "bimix(r, D)")
 ENTROPY = ("SE", "JE", "CE", "VNE")
 Given = namedtuple("Given", "parts domains laws checkpoints chains warmup draws")
@@ -70,8 +77,6 @@ def dmsl(target, sizes):
 
 def even(table, checkpoints):
     """So many checkpoints of each run, about evenly spaced in log D (or log S), the last one among them."""
-    if not checkpoints:
-        return table
     parts, along = [], "D" if "D" in table else "S"
     for _, curve in table.groupby("run", sort=False):
         logs = np.log(curve[along].to_numpy())
@@ -82,11 +87,16 @@ def even(table, checkpoints):
 
 def fitted(law, tables, given, **options):
     """Fit a law to the table of each domain; what is wrong with the draws is printed, not raised."""
-    options = dict(noise="curve") | options
+    options = dict(noise="student-t", discrepancy=False) | options
     options |= dict(chains=given.chains, warmup=given.warmup, draws=given.draws, second_try=False, seed=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BayesscaleWarning)
-        return bs.fit_many(law, [even(t, given.checkpoints) for t in tables], **options)
+        return bs.fit_many(law, list(tables), **options)
+
+
+def along(law, tables, given, checkpoints, **options):
+    """The same along the runs, from so many checkpoints of each."""
+    return fitted(law, [even(table, checkpoints) for table in tables], given, noise="curve", **options)
 
 
 def sampling(post):
@@ -101,18 +111,12 @@ def error(post, table):
     return 100 * np.mean(np.abs(median / table["loss"] - 1)), np.log(table["loss"].to_numpy() / median)
 
 
-def between_sizes(table, left):
-    """What two neighbouring sizes have in common of a mixture: the mean correlation of what is left of their runs."""
-    of_runs = table.assign(left=left).pivot_table(index="mixture", columns="N", values="left", observed=True)
-    of_runs = of_runs.corr(min_periods=8).to_numpy()
-    return np.diagonal(of_runs, 1).mean(), of_runs[0, -1]
-
-
-@cache
-def all_domains(law, given, bend):
-    """The runs of 310M to 1.235B by domain, and the law's fits to them."""
-    tables = {d: dmsl(d, FITTED) for d in given.domains}
-    return tables, fitted(law, tables.values(), given, discrepancy=bend)
+def shares_of(table, left):
+    """Standard deviations of what is left: common to a checkpoint of a size, each run's own, and the rest, in %."""
+    left = pd.Series(100 * left, table.index)
+    common = left.groupby([table["N"], table["D"]]).transform("mean")
+    own = (left - common).groupby(table["run"]).transform("mean")
+    return {"of a size": common.std(), "of a run": own.std(), "rest": (left - common - own).std()}
 
 
 def fits(given):
@@ -121,35 +125,41 @@ def fits(given):
     alone = [table.drop(columns="run") for table in tables.values()]
     for law in given.laws:
         rows = {}
-        as_theirs = fitted(law, alone, given._replace(checkpoints=0), noise="student-t", discrepancy=False)
-        _, posts = all_domains(law, given, False)
-        for (domain, table), theirs, post in zip(tables.items(), as_theirs, posts, strict=True):
-            mre, left = error(theirs, table)
-            near, far = between_sizes(table, left)
-            published = TABLE_2.loc[domain, f"train {law.removeprefix('mixture_')}"]
-            rows[domain] = dict(mre=mre, paper=published, miss=mre - published, curve=error(post, table)[0])
-            rows[domain] |= {k: np.median(post.draws[k]) for k in ("alpha", "beta", "sigma", "sigma_run", "length")}
-            rows[domain] |= {"same mixture, next size": near, "first and last": far, **sampling(post)}
-        said(f"{law}: train relative error in % beside Table 2; what runs of one mixture have in common", rows)
+        posts = fitted(law, alone, given)
+        for (domain, table), post in zip(tables.items(), posts, strict=True):
+            mre, left = error(post, table)
+            published = f"train {'joint' if law == 'mixture_joint' else 'additive'}"
+            rows[domain] = dict(mre=mre, paper=TABLE_2.loc[domain, published])
+            rows[domain] |= {**shares_of(table, left), **sampling(post)}
+        said(f"{law}: train relative error in % beside Table 2; what is left, standard deviations in %", rows)
+
+
+def last(table):
+    """The last checkpoint of each run."""
+    return table.loc[table.groupby("run")["D"].idxmax()].reset_index(drop=True)
 
 
 def sizes(given):
-    """Runs of 2.7B forecast from those up to 1.235B: `size`."""
-    for law in given.laws:
-        for bend in (False, True):
-            rows, held = {}, []
-            tables, posts = all_domains(law, given, bend)
-            for domain, post in zip(tables, posts, strict=True):
-                large = dmsl(domain, LARGE)
-                mre, left = error(post, large)
-                low, high = np.quantile(post.predict(large).draws, [0.05, 0.95], axis=0)
-                inside = (low <= large["loss"]) & (large["loss"] <= high)
-                held.append(inside)
-                published = TABLE_2.loc[domain, f"val {law.removeprefix('mixture_')}"]
-                rows[domain] = dict(rows=len(large), mre=mre, paper=published, bias=100 * left.mean())
-                rows[domain] |= {"width, %": 100 * np.median(high / low - 1), "coverage of 90%": inside.mean()}
-                rows[domain] |= {"tau": np.median(post.draws["tau"]) if bend else np.nan, **sampling(post)}
-            said(f"{law}, discrepancy={bend}: the rows of 2.7B; coverage {np.concatenate(held).mean():.3f}", rows)
+    """Larger runs forecast from smaller ones: `size`."""
+    for cut, (small, large) in CUTS.items():
+        tables = [last(dmsl(d, small)) for d in given.domains]
+        for law in given.laws:
+            for noise in ("student-t", "student-t by N"):
+                rows, held, held_at_last = {}, [], []
+                posts = fitted(law, tables, given, noise=noise, discrepancy=True)
+                for domain, post in zip(given.domains, posts, strict=True):
+                    new = dmsl(domain, large)
+                    low, median, high = np.quantile(post.predict(new).draws, [0.05, 0.5, 0.95], axis=0)
+                    inside = pd.Series((low <= new["loss"]) & (new["loss"] <= high), new.index)
+                    at = last(new.reset_index(names="at"))["at"]
+                    held.append(inside), held_at_last.append(inside[at])
+                    off = 100 * np.log(new["loss"] / median)
+                    rows[domain] = {"coverage, all rows": inside.mean(), "last": inside[at].mean(), "rows": len(new)}
+                    rows[domain] |= {"law off by, %": off.mean(), "off, last": off[at].mean()}
+                    rows[domain] |= {"width, last": 100 * np.log(high / low)[at].mean(), **sampling(post)}
+                coverage = [np.concatenate(of).mean() for of in (held, held_at_last)]
+                title = f"{cut}, {law}, {noise}: 90% intervals hold {coverage[0]:.3f} of all rows"
+                said(f"{title}, {coverage[1]:.3f} of last checkpoints", rows)
 
 
 def split(table, seed=0):
@@ -160,50 +170,37 @@ def split(table, seed=0):
     return table[~held].reset_index(drop=True), table[held].reset_index(drop=True)
 
 
-def log_score(post, table):
-    """Sum over mixtures of the log density of all their rows together."""
-    expected = post.predict(table.drop(columns="run"), kind="mean").draws
-    density = post.noise.log_density_of_runs(
-        np.log(table["loss"].to_numpy()) - np.log(expected),
-        post.flat_draws,
-        table["run"].factorize()[0],
-        place=np.log(table["D"].to_numpy()),
-    )
-    return (logsumexp(density, axis=0) - np.log(len(density))).sum()
-
-
 def held_out(given):
-    """New mixtures at 310M: `held-out`. Returns the log scores and the fits, by domain and law."""
-    tables = {d: split(dmsl(d, (3e8, 3.2e8))) for d in given.domains}
-    rows, scores, posts = {}, {}, {}
+    """New mixtures at 310M: `held-out`. Returns the log scores, by domain and law."""
+    tables = {d: split(last(dmsl(d, (3e8, 3.2e8)))) for d in given.domains}
+    rows, scores = {}, {}
     for law in RIVALS:
-        for domain, post in zip(
-            tables, fitted(law, [seen for seen, _ in tables.values()], given, discrepancy=False), strict=True
-        ):
-            _, new = tables[domain]
+        seen = [table for table, _ in tables.values()]
+        posts = fitted(law, seen, given)
+        for (domain, (_, new)), post in zip(tables.items(), posts, strict=True):
             low, high = np.quantile(post.predict(new).draws, [0.05, 0.95], axis=0)
-            inside = (low <= new["loss"]) & (new["loss"] <= high)
-            scores[domain, law] = log_score(post, even(new, given.checkpoints))
-            posts[domain, law] = post
-            rows[f"{domain}, {law}"] = dict(
-                mre=error(post, new)[0], elpd=scores[domain, law], coverage=inside.mean(), **sampling(post)
-            )
-    rows = {f"{domain}, {law}": rows[f"{domain}, {law}"] for domain in tables for law in RIVALS}
-    of_laws = pd.DataFrame(rows).T.groupby(lambda name: name.split(", ", 1)[1], sort=False)[["mre", "coverage"]].mean()
-    said("Mixtures held out at 310M", rows)
-    said("mean over domains; the reference's own point fits: .45, .68, 1.5 %", of_laws.T.to_dict())
-    return scores, posts
+            scores[domain, law] = log_density(post, bs.read_runs(new)).sum()
+            rows[domain, law] = dict(mre=error(post, new)[0], elpd=scores[domain, law])
+            rows[domain, law] |= dict(coverage=((low <= new["loss"]) & (new["loss"] <= high)).mean(), **sampling(post))
+    said("Mixtures held out at 310M", {f"{d}, {law}": rows[d, law] for d in tables for law in RIVALS})
+    means = {law: pd.DataFrame([rows[d, law] for d in tables])[["mre", "coverage"]].mean() for law in RIVALS}
+    said("mean over domains; the reference's own point fits to all checkpoints: .45, .68, 1.5 %", means)
+    return scores
 
 
 def ranks(given):
     """The same ranking without held-out mixtures: `loo`."""
-    scores, posts = held_out(given)
+    scores = held_out(given)
     for domain in given.domains:
-        found = bs.compare([posts[domain, law] for law in RIVALS], leave_out="mixture")
-        table = found.table[["elpd_out", "diff_out", "diff_out_se", "elpd_loo"]]
+        table = last(dmsl(domain, (3e8, 3.2e8)))
+        posts = [fitted(law, [table], given)[0] for law in RIVALS]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", BayesscaleWarning)
+            found = bs.compare(posts, leave_out="mixture")
+        shown = found.table[["elpd_out", "diff_out", "diff_out_se"]]
         again = {law: len(of.refitted) for law, of in found.left_out.items()}
-        table = table.assign(held_out=[scores[domain, law] for law in table.index], refitted=pd.Series(again))
-        said(f"{domain}: mixtures left out one by one, and the held-out ones", table.T.to_dict())
+        shown = shown.assign(held_out=[scores[domain, law] for law in shown.index], refitted=pd.Series(again))
+        said(f"{domain}: 60 mixtures left out one by one, and the 15 held out", shown.T.to_dict())
 
 
 def curves(corpus):
@@ -226,12 +223,11 @@ def bimix_curves(given):
         table = curves(corpus)
         parts = {d: part.drop(columns="domain").reset_index(drop=True) for d, part in table.groupby("domain")}
         seen = {d: part[part["mixture"].isin(ENTROPY)] for d, part in parts.items()}
-        options = given._replace(checkpoints=10)
         rows = {}
         for mixture in ("Baseline", "DoReMi"):
             rows[mixture] = dict(within=[], held=[], predicted=[], truth=[], r2=[])
         alphas = {}
-        for domain, post in zip(seen, fitted("bimix", seen.values(), options, discrepancy=False), strict=True):
+        for domain, post in zip(seen, along("bimix", seen.values(), given, 10), strict=True):
             alphas[domain] = sampling(post) | {k: np.median(post.draws[k]) for k in ("alpha", "beta", "C", "sigma_run")}
             for mixture, row in rows.items():
                 new = parts[domain][parts[domain]["mixture"] == mixture]
@@ -252,17 +248,20 @@ def bimix_curves(given):
         said(f"BiMix, {corpus}: constants", alphas)
 
         early = {d: part[part["S"] <= 1e5] for d, part in parts.items()}
-        missed, held = [], []
-        for domain, post in zip(early, fitted("bimix", early.values(), options, discrepancy=False), strict=True):
-            last = parts[domain][parts[domain]["S"] == 2e5]
-            forecast = np.quantile(post.predict(last).draws, [0.05, 0.5, 0.95], axis=0)
-            missed.append(100 * (forecast[1] / last["loss"].to_numpy() - 1))
-            held.append((forecast[0] <= last["loss"].to_numpy()) & (last["loss"].to_numpy() <= forecast[2]))
-        missed = np.abs(np.stack(missed))
-        print(
-            f"steps to 1e5 foretell 2e5: error {missed.mean():.2f} % on average, {missed.mean(axis=1).max():.2f} % in "
-            f"the worst domain, {missed.max():.2f} % at most; coverage of 90% intervals {np.mean(held):.3f}"
-        )
+        for bend in (False, True):
+            missed, held = [], []
+            for domain, post in zip(early, along("bimix", early.values(), given, 10, discrepancy=bend), strict=True):
+                end = parts[domain][parts[domain]["S"] == 2e5]
+                forecast = np.quantile(post.predict(end).draws, [0.05, 0.5, 0.95], axis=0)
+                missed.append(100 * (forecast[1] / end["loss"].to_numpy() - 1))
+                held.append((forecast[0] <= end["loss"].to_numpy()) & (end["loss"].to_numpy() <= forecast[2]))
+            missed = np.abs(np.stack(missed))
+            print(
+                f"steps to 1e5 foretell 2e5, discrepancy={bend}: error {missed.mean():.2f} % on average, "
+                f"{missed.mean(axis=1).max():.2f} % in the worst domain, {missed.max():.2f} % at most; coverage of 90% "
+                f"intervals {np.mean(held):.3f}",
+                flush=True,
+            )
 
 
 def exponents(given):
@@ -270,7 +269,7 @@ def exponents(given):
     rows = {d: {} for d in given.domains}
     for size, between in {"310M": (3e8, 3.2e8), "937M": (9e8, 9.5e8)}.items():
         tables = [dmsl(d, between) for d in given.domains]
-        for domain, post in zip(given.domains, fitted("bimix(r, D)", tables, given, discrepancy=False), strict=True):
+        for domain, post in zip(given.domains, along("bimix(r, D)", tables, given, given.checkpoints), strict=True):
             for name in ("alpha", "beta"):
                 low, middle, high = np.quantile(post.draws[name], [0.05, 0.5, 0.95])
                 rows[domain][f"{name}, {size}"] = f"{middle:.3f} [{low:.3f}, {high:.3f}]"
@@ -290,8 +289,8 @@ def main():
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--parts", nargs="+", choices=PARTS, default=[p for p in PARTS if p != "held-out"])
     asked.add_argument("--domains", nargs="+", choices=DOMAINS, default=list(DOMAINS))
-    asked.add_argument("--laws", nargs="+", default=["mixture_additive", "mixture_joint"])
-    asked.add_argument("--checkpoints", type=int, default=4, help="of each run; 0: all")
+    asked.add_argument("--laws", nargs="+", default=["mixture_additive", "mixture_drift"])
+    asked.add_argument("--checkpoints", type=int, default=4, help="of each run")
     asked.add_argument("--chains", type=int, default=2)
     asked.add_argument("--warmup", type=int, default=800)
     asked.add_argument("--draws", type=int, default=500)

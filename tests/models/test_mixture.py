@@ -30,6 +30,17 @@ def test_the_additive_law_is_its_formula_and_takes_zeros():
     np.testing.assert_allclose(value, 1.0 + of_mixture + 100 / 1e9**0.3 + 300 / 1e10**0.4, rtol=1e-12)
 
 
+def test_the_drifting_law_is_the_additive_one_that_neither_couples_nor_drifts():
+    constants = dict(E=1.0, A=100.0, alpha=0.3, B=300.0, beta=0.4, C_a=1.0, C_b=2.0, g_a=0.3, g_b=0.5)
+    additive = named("mixture_additive").evaluate(constants, N=1e9, D=1e10, **HALF)
+    still = constants | dict(k=1.0, eps=0.0, C_0=6e19)
+    np.testing.assert_allclose(named("mixture_drift").evaluate(still, N=1e9, D=1e10, **HALF), additive, rtol=1e-12)
+    drifting = named("mixture_drift").evaluate(still | dict(eps=0.1), N=2e9, D=1e10, **HALF)
+    undrifted = named("mixture_additive").evaluate(constants, N=2e9, D=1e10, **HALF)
+    falls = undrifted - 100 / 2e9**0.3 - 300 / 1e10**0.4
+    np.testing.assert_allclose(undrifted - drifting, falls * (1 - 0.5**0.1), rtol=1e-9)
+
+
 def test_the_joint_law_is_the_additive_one_where_the_domains_have_equal_parts_in_A_and_B():
     constants = dict(E=1.0, alpha=0.3, beta=0.4, C_a=1.0, C_b=2.0, g_a=0.3, g_b=0.5)
     additive = named("mixture_additive").evaluate(constants | dict(A=100.0, B=300.0), N=1e9, D=1e10, **HALF)
