@@ -130,7 +130,7 @@ class Bend:
     rest: jax.Array
     discrepancy: Discrepancy
 
-    def of(self, loc, rows, scale):
+    def of(self, loc, rows, scale, spread=None):
         """Sample the bend in a NumPyro model.
 
         The coordinates of the process are relative to what the rows say of it, given the law: the mean and the Cholesky
@@ -144,6 +144,8 @@ class Bend:
         rows : Rows
         scale : scalar
             Of the noise.
+        spread : scalar, optional
+            Standard deviation of the effects that rows of one run share, where they do.
 
         Returns
         -------
@@ -156,7 +158,12 @@ class Bend:
         basis = tau * self.away[:, None] * self.basis
         known = 0.0 if rows.log_error is None else rows.log_error
         variance = known**2 + (tau * self.away * self.rest) ** 2
-        weighted = (rows.weight / (scale**2 + variance))[:, None] * basis
+        weight = rows.weight / (scale**2 + variance)
+        weighted = weight[:, None] * basis
+        if spread is not None:  # what a run has of its own, integrated out
+            told = jnp.zeros(rows.n_run).at[rows.run].add(weight)
+            of_runs = jnp.zeros((rows.n_run, basis.shape[1])).at[rows.run].add(weighted)
+            weighted = weighted - weight[:, None] * (of_runs / (told + spread**-2)[:, None])[rows.run]
         precision = jnp.eye(basis.shape[1]) + weighted.T @ basis
         root = jnp.linalg.cholesky(precision)
         mean = jax.scipy.linalg.cho_solve((root, True), weighted.T @ (rows.measured - loc))

@@ -119,12 +119,15 @@ def fit_many(
     law = law.over(tables[0].columns) if tables else law
     noise, tables = noise_for(noise, law, tables)
     how = _sampling(seed, sampling)
-    rows = [rows_of(law, table, discrepancy=discrepancy, shape_of=parts_of, y_center=typical) for table in tables]
+    rows = [
+        rows_of(law, table, discrepancy=discrepancy, shape_of=parts_of, y_center=typical, by=noise.by)
+        for table in tables
+    ]
     for each in rows:
         noise.check(each)
     if parts_of is not None and how.warmup is None:
         # Filled up, a small part would pass for a large table and be warmed up for too short a time.
-        smallest = rows_of(law, min(tables, key=len), discrepancy=discrepancy)
+        smallest = rows_of(law, min(tables, key=len), discrepancy=discrepancy, by=noise.by)
         how = replace(how, warmup=how.program(smallest).warmup)
     posteriors = []
     for runs, of_runs, (sampled, done) in zip(tables, rows, sample_many(law, noise, rows, how), strict=True):
@@ -183,12 +186,11 @@ def fit_pooled(
     discrepancy = discrepancies.named(discrepancy, scatter=law.scatter)
     runs = runs if isinstance(runs, Runs) else read_runs(runs)
     law = law.over(runs.columns)
+    noise, (runs,) = noise_for(noise, law, [runs])
     pooling, how = pooling_of(law, over, pool), _sampling(seed, sampling)
     parts = groups_of(runs, over)
-    noise, tables = noise_for(noise, law, list(parts.values()))
-    parts = dict(zip(parts, tables, strict=True))
     largest = max(parts.values(), key=len)
-    rows = [rows_of(law, part, discrepancy=discrepancy, shape_of=largest) for part in parts.values()]
+    rows = [rows_of(law, part, discrepancy=discrepancy, shape_of=largest, by=noise.by) for part in parts.values()]
     # The group of most rows need not be that of most runs.
     n_run = max((1 + int(each.run.max()) for each in rows if each.run is not None), default=0)
     rows = [replace(each, n_run=n_run) if each.run is not None else each for each in rows]
@@ -196,8 +198,8 @@ def fit_pooled(
         noise.check(each)
     if len({jax.tree.structure(each) for each in rows}) > 1:
         raise RunsError(
-            f"the groups of {over} differ in what is known of them (rows that share a run in some only): fit them one "
-            "by one"
+            f"the groups of {over} differ in what is known of them (rows that share a {noise.by} in some only): fit "
+            "them one by one"
         )
     stacked = jax.tree.map(lambda *x: np.stack(x), *rows)
     ((sampled, done),) = sample_many(law, noise, [stacked], how, pooling)
@@ -225,7 +227,7 @@ def _sampling(seed, given) -> Sampling:
 def _posterior(law, noise, runs, rows, draws, done) -> Posterior:
     if "run_effect" in draws.values:
         # Runs that only fill the shape have effects too, of the prior.
-        own = runs.table["run"].nunique()
+        own = 1 + int(rows.run.max())
         values, mode = ({**of, "run_effect": of["run_effect"][..., :own]} for of in (draws.values, draws.mode))
         draws = draws._replace(values=values, mode=mode)
     return Posterior(

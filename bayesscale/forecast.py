@@ -20,7 +20,7 @@ from bayesscale.inference import compiling, precise, rows_of, trained_along
 from bayesscale.intervals import LEVELS, intervals
 from bayesscale.noise import Seen
 from bayesscale.reach import outside, times_the_largest
-from bayesscale.targets import check_whole, read_targets, run_names
+from bayesscale.targets import check_whole, names_of, read_targets
 from bayesscale.units import format_number
 
 __all__ = ["Forecast", "expectation", "log_density", "predict", "unit_of"]
@@ -262,9 +262,8 @@ def log_density(post, runs, *, seed=0) -> np.ndarray:
     measured = runs.column(post.law.gives)
     scale = post.law.scale
     loc = scale.to(predict(post, targets, kind="mean", seed=seed).draws)
-    if "sigma_run" in post.draws:
-        rng = np.random.default_rng(seed)
-        loc = loc + post.flat_draws["sigma_run"][:, None] * rng.standard_normal(loc.shape)
+    run = _joined(post, targets)[0].get("run")
+    loc = loc + post.noise.effects(np.random.default_rng(seed), post.flat_draws, loc.shape, run)
     error = post.noise.error_of(runs.table, post, measured)
     known = None if error is None else error * scale.slope(measured)
     density = post.noise.log_density(scale.to(measured) - loc, post.flat_draws, log_error=known)
@@ -273,10 +272,11 @@ def log_density(post, runs, *, seed=0) -> np.ndarray:
 
 def _joined(post, frame) -> tuple[dict, tuple[str, ...]]:
     """Say which targets share runs with one another and with the table, as the noise asks, and which runs were seen."""
-    rows, frame = rows_of(post.law, post.runs), post.noise.joined(frame)
-    if "run" not in frame or rows.run is None:
+    rows = rows_of(post.law, post.runs, by=post.noise.by)
+    theirs = names_of(frame, post.noise.by)
+    if theirs is None or rows.run is None:
         return {}, ()
-    ours, theirs = run_names(post.runs.table["run"]), run_names(frame["run"])
+    ours = names_of(post.runs.table, post.noise.by)
     names = pd.unique(pd.concat([ours, theirs]))  # those of the table first
     run = pd.Index(names).get_indexer(theirs)
     continued = tuple(name for name in pd.unique(theirs) if name in set(ours)) if post.noise.by == "run" else ()

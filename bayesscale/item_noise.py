@@ -85,4 +85,4 @@ def noise_for(which, law, tables) -> tuple[Noise, list[Runs]]:
     tables : sequence of Runs
     """
     noise = named(which, scatter=typical_scatter(law, tables))
-    return noise, [noise.with_errors(noise.grouped(runs), law) for runs in tables]
+    return noise, [noise.with_errors(runs, law) for runs in tables]

@@ -22,10 +22,7 @@ from scipy.special import logsumexp
 
 from bayesscale import priors
 from bayesscale.coordinates import Through
-from bayesscale.errors import LawError, RunsError
-from bayesscale.runs import Runs
-from bayesscale.table_columns import shown
-from bayesscale.targets import group_names
+from bayesscale.errors import LawError
 
 __all__ = ["Laplace", "Noise", "Normal", "Seen", "StudentT", "named"]
 
@@ -74,31 +71,6 @@ class Noise:
     def check(self, rows):
         """Raise a RunsError where the table lacks what this noise needs."""
 
-    def grouped(self, runs):
-        """Return the table with a column ``run`` of what shares an effect (`by`), its own as ``single_run``."""
-        if self.by == "run":
-            return runs
-        if self.by not in runs.columns:
-            raise RunsError(f"noise {str(self)!r}: no column {self.by!r} in the runs, which have {shown(runs.columns)}")
-        table, groups = runs.table, group_names(runs.table[self.by])
-        if "run" in table:
-            if (table["run"].astype(str) == groups).all():
-                return runs
-            if (again := table["run"].duplicated()).any():
-                raise RunsError(
-                    f"noise {str(self)!r}: run {table['run'][again].iloc[0]!r} has several rows. Keep one row of each "
-                    f"run, such as its last, or give the runs themselves an effect: noise={self.name!r}"
-                )
-            table = table.rename(columns={"run": "single_run"})
-        return Runs(table.assign(run=groups), runs.about)
-
-    def joined(self, frame):
-        """Return targets with a column ``run`` of what shares an effect, as `grouped` has it, where they say it."""
-        if self.by == "run":
-            return frame
-        frame = frame.drop(columns="run", errors="ignore")
-        return frame.assign(run=group_names(frame[self.by])) if self.by in frame else frame
-
     def with_errors(self, runs, law):
         """Return the table with the errors that this noise knows of beforehand, in the column ``<gives>_error``."""
         return runs
@@ -130,12 +102,7 @@ class Noise:
         distribution = self.scatter()
         spread = None if rows.run is None else numpyro.sample("sigma_run", self.sigma_run)
         if rows.bend is not None:
-            scale = distribution(0.0, None).scale
-            if rows.run is not None:  # rows of one run tell no more of the bend than their mean does
-                scale = jnp.sqrt(
-                    scale**2 + jnp.bincount(rows.run, rows.weight, length=rows.n_run)[rows.run] * spread**2
-                )
-            loc, log_error = rows.bend.of(loc, rows, scale)
+            loc, log_error = rows.bend.of(loc, rows, distribution(0.0, None).scale, spread)
             rows = replace(rows, log_error=log_error)
         if rows.run is not None:
             loc = loc + self._run_effects(distribution(loc, rows.log_error), rows, spread)[rows.run]
@@ -185,13 +152,17 @@ class Noise:
         own = {k: np.asarray(v)[:, None] for k, v in draws.items() if k in self.priors()}
         own["sigma"] = np.hypot(own["sigma"], 0.0 if log_error is None else log_error)
         scatter = self.draw(rng, own, shape)
-        if "sigma_run" in own:
-            known = draws.get("run_effect", np.empty((shape[0], 0)))
-            run = known.shape[1] + np.arange(shape[1]) if run is None else run
-            new = max(run.max() + 1 - known.shape[1], 0)
-            effects = np.hstack([known, own["sigma_run"] * rng.standard_normal((shape[0], new))])
-            scatter = scatter + effects[:, run]
-        return scatter
+        return scatter + self.effects(rng, draws, shape, run)
+
+    def effects(self, rng, draws, shape, run=None):
+        """Draw what the runs of rows have of their own, an array of `shape`; zero where rows share none."""
+        if "sigma_run" not in draws:
+            return 0.0
+        known = draws.get("run_effect", np.empty((shape[0], 0)))
+        run = known.shape[1] + np.arange(shape[1]) if run is None else run
+        new = max(run.max() + 1 - known.shape[1], 0)
+        spread = np.asarray(draws["sigma_run"])[:, None]
+        return np.hstack([known, spread * rng.standard_normal((shape[0], new))])[:, run]
 
     def log_density(self, residual, draws, *, log_error=None):
         """Log density of log(measured value) - log(expected) of new rows, each of a run of its own.
@@ -368,8 +339,8 @@ def named(which: str | Noise, *, scatter: float = 0.006) -> Noise:
         return which
     elsewhere = [import_module("bayesscale.curve_noise").Curve, import_module("bayesscale.item_noise").Binomial]
     kinds = {kind.name: kind for kind in (StudentT, Normal, Laplace, *elsewhere)}
-    name, _, by = which.partition(" by ") if isinstance(which, str) else (None, "", "")
-    if name not in kinds or (name == "curve" and by):
+    name, said, by = which.partition(" by ") if isinstance(which, str) else (None, "", "")
+    if name not in kinds or (said and (name == "curve" or not by.strip())):
         raise LawError(
             f"no noise is named {which!r}; there are {', '.join(kinds)}, and such as 'student-t by N' (not of curve), "
             "where rows of one N share an effect"

@@ -20,6 +20,7 @@ from bayesscale.noise import Noise
 from bayesscale.runs import Runs
 from bayesscale.sample_paths import SamplePaths, carry_on
 from bayesscale.table_columns import STANDARD
+from bayesscale.targets import names_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -146,7 +147,7 @@ class Posterior:
     @cached_property
     def _densities(self):
         center = self.centers[self.law.gives]
-        rows = rows_of(self.law, self.runs, discrepancy=self.discrepancy, y_center=center)
+        rows = rows_of(self.law, self.runs, discrepancy=self.discrepancy, y_center=center, by=self.noise.by)
         precision = self.settings.get("precision", "float64")
         rowwise, priors = log_densities(self.law, self.noise, rows, self.flat_draws, precision=precision)
         chains = next(iter(self.draws.values())).shape[:2]
@@ -193,7 +194,7 @@ class Posterior:
         dims |= {f"{k}_center": [] for k in self.centers}
         coords = {"row": self.runs.table.index.to_numpy()}
         if "run_effect" in self.draws:
-            coords["run_id"] = self.runs.table["run"].unique().astype(str)
+            coords["run_id"] = names_of(self.runs.table, self.noise.by).unique().astype(str)
         return azb.from_dict(groups, dims=dims, coords=coords)
 
     # -- what it says ------------------------------------------------------------------------------

@@ -85,7 +85,7 @@ def prior_predictive(
     runs = runs if isinstance(runs, Runs) else read_runs(runs)
     law = laws.named(law).over(runs.columns)
     noise, (runs,) = noise_for(noise, law, [runs])
-    rows = rows_of(law, runs)
+    rows = rows_of(law, runs, by=noise.by)
     x = {c: runs.column(c) for c in law.columns}
     centers = {**rows.x_center, law.gives: rows.y_center}
     discrepancy = discrepancies.named(discrepancy, scatter=law.scatter)

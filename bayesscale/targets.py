@@ -13,7 +13,7 @@ from bayesscale.runs import Runs
 from bayesscale.table_columns import RULES, SPELLINGS, derive, shown
 from bayesscale.units import format_number, parse_numbers
 
-__all__ = ["check_whole", "group_names", "read_targets", "run_names", "target_names"]
+__all__ = ["check_whole", "names_of", "read_targets", "run_names", "target_names"]
 
 # What can be said of any target: the covariates that follow from each other, and the standard error of its measurement.
 OF_ANY_LAW = (*dict.fromkeys(name for rule in RULES for name in (*rule.needs, rule.gives)), "loss_error")
@@ -105,15 +105,27 @@ def run_names(column) -> pd.Series:
     return column.astype(str)
 
 
-def group_names(column) -> pd.Series:
-    """Name the group of each row after the column's value, such as "N = 3.1e+08"."""
+def names_of(frame, by) -> pd.Series | None:
+    """Name what the effect of each row is of, a run or such as "N = 3.1e+08"; None where the rows do not say it.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    by : str
+        The column whose rows share an effect (`Noise.by`).
+    """
+    if by not in frame:
+        return None
+    if by == "run":
+        return run_names(frame["run"])
+    column = frame[by]
     if column.isna().any():
         raise RunsError(
             f"column {column.name}: row {column.index[column.isna()][0]} is empty, and rows of one {column.name} share "
             "an effect. Fill it in, or leave the row out."
         )
-    values = column.map("{:.6g}".format) if pd.api.types.is_numeric_dtype(column) else column.astype(str)
-    return f"{column.name} = " + values
+    values = column.map("{:.12g}".format) if pd.api.types.is_numeric_dtype(column) else column.astype(str)
+    return f"{by} = " + values
 
 
 def target_names(frame, *, takes, gives) -> list[str]:

@@ -113,9 +113,9 @@ def mixture_linear(*r):
 def of_domains(h, r, *others):
     """Sample the constants of 1 / sum_i C_i r_i^g_i, whose value at the mean mixture is h; return it of each run."""
     w = weights("C", r)
-    # Runs measure what a domain's share does to the loss, beside the `others` terms: in units in which a typical slope
-    # is 1, as the sampler starts near there.
-    slopes = w * len(r) / 0.3 * h / (h + sum(others)) / 0.17
+    # Runs measure what a domain's share does to the loss, beside the `others` terms; in units of what is typical, as
+    # the sampler starts near 1: a term of a sixth of the loss, a domain's part 1 / len(r) of it, and .3 for g.
+    slopes = w * len(r) / 0.3 * 6 * h / (h + sum(others))
     g = [sample(f"g_{x.name}", prior.exponent(0.3, spread=0.7), of=slopes[i], alike=False) for i, x in enumerate(r)]
     C = named("C", [w[i] / (h * x.center ** g[i]) for i, x in enumerate(r)], r)
     return 1 / sum(C_i * x**g_i for C_i, x, g_i in zip(C, r, g, strict=True))

@@ -27,6 +27,7 @@ import os
 import warnings
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
@@ -64,18 +65,33 @@ def simulated(seed=0):
     return table.assign(model_size=1.235e9, n_tokens=2.5e10)
 
 
+def simulated_sizes():
+    """Return the same at five sizes, the last larger than the others; the runs of a size stray together, by .2 %."""
+    sizes, strayed = np.geomspace(1e8, 2.7e9, 5), 1 + 0.002 * np.random.default_rng(0).standard_normal(5)
+    tables = [simulated(i).assign(model_size=N, n_tokens=20 * N) for i, N in enumerate(sizes)]
+    for N, by, table in zip(sizes, strayed, tables, strict=True):
+        table[[c for c in table if c.endswith("_loss")]] *= by * (0.7 + 0.3 * (N / 1e9) ** -0.3)
+    return pd.concat([*tables[:-1], tables[-1].head(4)], ignore_index=True)
+
+
 try:
     wide = pd.read_csv(DATA / "dmsl" / "dmsl_llm_slimpajama.csv").drop(columns="openhermes_loss")
-    wide = wide[wide["model_size"] == 1.235e9]
+    sizes, wide = wide, wide[wide["model_size"] == 1.235e9]
     natural, tokens, how = NATURAL, {k: 627e9 * share for k, share in NATURAL.items()}, dict(chains=4, draws=400)
 except FileNotFoundError:
-    wide, natural = simulated(), dict(web=0.8, code=0.15, wiki=0.05)
+    sizes, wide, natural = simulated_sizes(), simulated(), dict(web=0.8, code=0.15, wiki=0.05)
     tokens, how = dict(code="30B", wiki="20B"), dict(chains=2, draws=100, warmup=200, second_try=False)
     print("The published runs are not at hand: the cells below go on with simulated ones, and with short fits.")
     print("Set BAYESSCALE_DATA to a folder that holds mix/dmsl/dmsl_llm_slimpajama.csv.")
 
-every = bs.mixture_runs(wide, columns={"N": "model_size", "D": "n_tokens"}).table
-runs = every[every["D"] == every.groupby(["run", "domain"])["D"].transform("max")].reset_index(drop=True)
+
+def last_checkpoints(wide):
+    """Return a row per run and target."""
+    every = bs.mixture_runs(wide, columns={"N": "model_size", "D": "n_tokens"}).table
+    return every[every["D"] == every.groupby(["run", "domain"])["D"].transform("max")].reset_index(drop=True)
+
+
+runs = last_checkpoints(wide)
 domains = list(natural)
 mixtures = runs.drop_duplicates("mixture").set_index("mixture")[[f"r_{d}" for d in domains]]
 print(f"{len(runs)} rows: {len(mixtures)} mixtures, {runs['domain'].nunique()} targets")
@@ -220,13 +236,60 @@ for n in (len(names) // 2, len(names)):
 pd.DataFrame(rows).set_index("mixtures").round(4)
 
 # %% [markdown]
-# ## 8. With your own runs
+# ## 8. A larger model
+#
+# Which mixture is best is one question, what the large model will reach on it another. For that one takes the runs of
+# all sizes, and it is easily answered too surely: the runs of one size share hyper-parameters and evaluation, and stray
+# from any law *together*. Two hundred runs of five sizes tell as much of N as five runs do. With
+# `noise="student-t by N"` the runs of one size share an effect, and a new size has one of its own.
+#
+# The law is `mixture_drift`: the additive law of Shukor et al., whose terms of N and D are those that forecast larger
+# runs best on tables without mixtures. Below it is fitted to all runs up to 1.235B, and asked for the four of 2.7B.
+
+
+# %%
+def off_forecast(noise):
+    """Return measured losses of the largest size and 90% intervals, both in % of the forecast."""
+    forecasts = []
+    posts = bs.fit_many("mixture_drift", [of.drop(columns="run") for of in smaller.values()], noise=noise, **how)
+    for domain, post in zip(domains, posts, strict=True):
+        forecast = post.predict(larger[domain])
+        low, high = forecast.interval(0.9)
+        table = pd.DataFrame(dict(low=low, measured=larger[domain]["loss"].to_numpy(), high=high))
+        forecasts.append((100 * (table.div(forecast.median, axis=0) - 1)).assign(target=domain))
+    return pd.concat(forecasts, ignore_index=True)
+
+
+by_size = last_checkpoints(sizes)
+is_large = by_size["N"] == by_size["N"].max()
+smaller = {d: by_size[~is_large & (by_size["domain"] == d)].reset_index(drop=True) for d in domains}
+larger = {d: by_size[is_large & (by_size["domain"] == d)].reset_index(drop=True) for d in domains}
+noises = ["student-t", "student-t by N"]
+off = {noise: off_forecast(noise) for noise in noises}
+held = {noise: ((of["low"] <= of["measured"]) & (of["measured"] <= of["high"])).mean() for noise, of in off.items()}
+pd.Series(held, name="share of losses inside 90% intervals").to_frame().round(2)
+
+# %%
+fig, axes = plt.subplots(1, 2, figsize=(9, 3.2), sharey=True, layout="constrained")
+for ax, (noise, of) in zip(axes, off.items(), strict=True):
+    place = np.arange(len(of))
+    ax.vlines(place, of["low"], of["high"], color="#0072B2", lw=4, alpha=0.4)
+    ax.plot(place, of["measured"], ".", color="black")
+    ax.axhline(0, color="0.6", lw=0.8)
+    ax.set_xticks([place[of["target"] == d].mean() for d in domains], domains, rotation=30, ha="right")
+    ax.set_title(f'noise="{noise}"')
+axes[0].set_ylabel("off the forecast, %")
+plt.show()
+
+# %% [markdown]
+# ## 9. With your own runs
 #
 # 1. **Spread the mixtures.** A domain that has the same proportion in all runs tells nothing of itself, and a best
 #    mixture outside of those trained is a guess: train one like it, and fit again.
 # 2. **Say what counts** with `weights=` before you look at the optimum, not after.
 # 3. **Compare laws by mixtures left out**, and prefer a mixture that has little regret under each that is in the race.
-# 4. **Look at the near-optimal range first.** If the natural mixture lies in it, there is nothing to gain.
+# 4. **Forecast a larger size** from several sizes, with `noise="student-t by N"`.
+# 5. **Look at the near-optimal range first.** If the natural mixture lies in it, there is nothing to gain.
 #
 # On the command line: `bayesscale mixture runs.csv --natural web=0.7 code=0.2 wiki=0.1`.
 #

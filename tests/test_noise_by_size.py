@@ -3,9 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import gaussian_kde
 
 import bayesscale as bs
 from bayesscale.errors import LawError, RunsError
+from bayesscale.evaluate.leave_out import leave_groups_out
+from bayesscale.forecast import log_density
 
 SIZES = np.geomspace(1e8, 2e9, 6)
 QUICK = dict(discrepancy=False, draws=1000)
@@ -62,9 +65,8 @@ def test_a_table_with_run_ids_says_the_same_and_keeps_them(runs, shared):
     named = runs.assign(run=[f"r{i}" for i in range(len(runs))])
     post = bs.fit("pure_power(N)", named, noise="student-t by N", **QUICK)
     np.testing.assert_array_equal(post.draws["alpha"], shared.draws["alpha"])
-    assert list(post.runs.table["single_run"]) == list(named["run"])
-    again = bs.fit("pure_power(N)", post.runs, noise=post.noise, **QUICK)
-    np.testing.assert_array_equal(again.draws["alpha"], post.draws["alpha"])
+    assert list(post.runs.table["run"]) == list(named["run"])
+    assert list(post.data.posterior["run_id"].values) == [f"N = {N:.12g}" for N in SIZES]
 
 
 def test_it_is_saved_with_the_posterior(shared, tmp_path):
@@ -76,8 +78,36 @@ def test_it_is_saved_with_the_posterior(shared, tmp_path):
     assert width(loaded, SIZES[-1]) == pytest.approx(width(shared, SIZES[-1]))
 
 
+def test_a_log_score_knows_the_sizes_that_were_fitted(runs, shared):
+    rows = pd.DataFrame(dict(N=[SIZES[0], SIZES[3], 4e9]))
+    rows = bs.read_runs(rows.assign(loss=shared.predict(rows).median))
+    draws = np.log(shared.predict(rows.table).draws)
+    smoothed = [gaussian_kde(draws[:, i])(np.log(rows.column("loss"))[i])[0] for i in range(3)]
+    np.testing.assert_allclose(log_density(shared, rows), np.log(smoothed), atol=0.3)
+
+
+def test_it_goes_through_backtest_and_compare(runs, shared):
+    found = bs.backtest(runs, "pure_power(N)", noise="normal by N", cutoffs=[0.5, 0.7], **QUICK)
+    assert found.table["in95"].notna().all()
+    compared = bs.compare([bs.fit("pure_power(N)", runs, **QUICK), shared])
+    assert any("student-t by N" in name for name in compared.table.index)
+
+
+def test_a_group_that_cuts_through_sizes_cannot_be_left_out(runs):
+    post = bs.fit("pure_power(N)", runs.assign(mixture=np.arange(len(runs)) % 5), noise="normal by N", **QUICK)
+    with pytest.raises(RunsError, match="all rows of one N agree"):
+        leave_groups_out(post, "mixture")
+
+
+def test_the_truth_may_have_it_where_the_fit_has_not(runs):
+    found = bs.calibrate(
+        "pure_power(N)", runs, simulations=24, noise="normal", truth_noise="normal by N", targets=dict(N="8B")
+    )
+    assert found.summary()["pvalue"]["level"] < 1e-3
+
+
 def test_the_discrepancy_beside_it_samples_well(runs):
-    post = bs.fit("pure_power(N)", runs, noise="student-t by N")
+    post = bs.fit("pure_power(N)", runs, noise="student-t by N", second_try=False)
     assert post.summary()["rhat"].max() < 1.03
     assert post.stats["n_steps"].mean() < 40
 
@@ -87,6 +117,7 @@ def test_the_discrepancy_beside_it_samples_well(runs):
     [
         (dict(run="a"), "normal by N", RunsError, "run 'a' has several rows"),
         (dict(), "normal by family", RunsError, "no column 'family'"),
+        (dict(), "normal by ", LawError, "no noise is named"),
         (dict(family=None), "normal by family", RunsError, "column family: row 0 is empty"),
         (dict(), "curve by N", LawError, "not of curve"),
         (dict(), "cauchy by N", LawError, "student-t"),

@@ -177,7 +177,6 @@ def calibrate(
     design = design if isinstance(design, Runs) else read_runs(design)
     law = laws.named(law).over(design.columns)
     noise = noises.named(noise, scatter=law.scatter)
-    design = noise.grouped(design)
     discrepancy = discrepancies.named(discrepancy, scatter=law.scatter)
     if not isinstance(simulations, int | np.integer) or simulations < 10:
         raise LawError(f"simulations is a whole number of at least 10, not {simulations!r}")
@@ -262,7 +261,7 @@ def _ranks(i, post, simulated, kind, rng, typical, same):
     for name in (k for k in truth if k in draws and np.ndim(truth[k]) == 0):
         yield row(name, "parameter", truth[name], draws[name], draws[name][thinned])
     if same:
-        rows = rows_of(post.law, post.runs, discrepancy=post.discrepancy, y_center=typical)
+        rows = rows_of(post.law, post.runs, discrepancy=post.discrepancy, y_center=typical, by=post.noise.by)
         joined = {k: np.concatenate([v[None], draws[k][thinned]]) for k, v in truth.items()}
         density = log_densities(post.law, post.noise, rows, joined)[0].sum(axis=1)
         yield row("log likelihood", "fit", density[0], density[1:], density[1:])

@@ -21,6 +21,7 @@ from bayesscale.forecast import predict
 from bayesscale.inference import rows_of, trained_along
 from bayesscale.posterior import Posterior
 from bayesscale.runs import Runs
+from bayesscale.targets import names_of
 
 __all__ = ["LeftOut", "leave_groups_out"]
 
@@ -67,7 +68,7 @@ def leave_groups_out(post: Posterior, by: str, *, refit: bool = True) -> LeftOut
     RunsError
         There is no such column, it names fewer than three groups, or a run belongs to several.
     """
-    names = _groups(post.runs, by)
+    names = _groups(post.runs, by, post.noise.by)
     groups = pd.unique(names)
     inside = _density_of_groups(post, post.runs, names, groups)
     smoothed = _psis(post, inside)
@@ -86,7 +87,7 @@ def leave_groups_out(post: Posterior, by: str, *, refit: bool = True) -> LeftOut
     return LeftOut(pd.Series(pointwise, index), pd.Series(khat, index), tuple(groups[bad]))
 
 
-def _groups(runs: Runs, by) -> np.ndarray:
+def _groups(runs: Runs, by, sharing) -> np.ndarray:
     if by not in runs.columns:
         raise RunsError(f"no column {by!r} to leave out by; the runs have {', '.join(runs.columns)}")
     column = runs.table[by]
@@ -95,12 +96,12 @@ def _groups(runs: Runs, by) -> np.ndarray:
     names = column.astype(str).to_numpy()
     if len(set(names)) < 3:
         raise RunsError(f"column {by!r} names {len(set(names))} group(s): to leave one out takes three at least")
-    if "run" in runs.columns:
-        of_runs = runs.table.groupby("run")[by].nunique()
-        if (of_runs > 1).any():
+    if (of_rows := names_of(runs.table, sharing)) is not None:
+        groups = column.groupby(of_rows).nunique()
+        if (groups > 1).any():
             raise RunsError(
-                f"run {of_runs.index[of_runs > 1][0]!r} has rows in several groups of {by!r}: leave out by a column in "
-                "which all rows of a run agree, such as run itself"
+                f"{'run ' * (sharing == 'run')}{groups.index[groups > 1][0]!r} has rows in several groups of {by!r}: "
+                f"leave out by a column in which all rows of one {sharing} agree, such as {sharing} itself"
             )
     return names
 
@@ -108,11 +109,11 @@ def _groups(runs: Runs, by) -> np.ndarray:
 def _density_of_groups(post, runs, names, groups) -> np.ndarray:
     """Log density of the rows of each group together, given each draw: shape (draws, groups)."""
     law = post.law
-    rows = rows_of(law, post.runs)
+    rows = rows_of(law, post.runs, by=post.noise.by)
     targets = runs.table.drop(columns="run", errors="ignore")
     expected = law.scale.to(predict(post, targets, kind="mean").draws)
     measured = runs.column(law.gives)
-    run = runs.table["run"].factorize()[0] if rows.run is not None else np.arange(len(runs))
+    run = names_of(runs.table, post.noise.by).factorize()[0] if rows.run is not None else np.arange(len(runs))
     along = trained_along(law, runs)
     error = post.noise.error_of(runs.table, post, measured)
     draws = post.flat_draws if rows.run is not None else {k: v for k, v in post.flat_draws.items() if k != "sigma_run"}

@@ -191,7 +191,7 @@ def _each_table(name, function, table):
 
 def _scatter(post, rng, shape):
     """Draw what new runs at the fitted rows have around the expected value: those that share a run again share one."""
-    rows, n = rows_of(post.law, post.runs), shape[1]
+    rows, n = rows_of(post.law, post.runs, by=post.noise.by), shape[1]
     draws = {k: v for k, v in post.flat_draws.items() if k != "run_effect"}
     sharing = {}
     if rows.run is not None:

@@ -13,7 +13,7 @@ from bayesscale.inference import rows_of, trained_along
 from bayesscale.prior_forecast import prior_draws
 from bayesscale.runs import Runs
 from bayesscale.sample_paths import carry_on
-from bayesscale.targets import read_targets, run_names
+from bayesscale.targets import names_of, read_targets
 
 __all__ = ["Simulated", "simulate"]
 
@@ -72,11 +72,11 @@ def simulate(law, noise, discrepancy, design, *, targets, kind, typical, simulat
     if law.gives not in table:
         table[law.gives] = float(typical)
     design = Runs(table, design.about)
-    rows = rows_of(law, design, y_center=typical)
+    rows = rows_of(law, design, y_center=typical, by=noise.by)
     noise.check(rows)
     at = design.table.iloc[:0]
     if targets is not None:
-        at = noise.joined(read_targets(targets, takes=law.columns, shares=law.shares))
+        at = read_targets(targets, takes=law.columns, shares=law.shares)
     n, everywhere = len(design), pd.concat([design.table, at], ignore_index=True)
 
     centers = {**rows.x_center, law.gives: rows.y_center}
@@ -91,7 +91,7 @@ def simulate(law, noise, discrepancy, design, *, targets, kind, typical, simulat
         expected = law.scale.back(law.scale.to(expected) + carry_on(frame, drawn, seed=seed).at(everywhere))
 
     error = _errors(law, rows, everywhere, expected[:, n:])
-    together = dict(log_error=error, **_sharing(law, rows, design, at))
+    together = dict(log_error=error, **_sharing(law, noise, rows, design, at))
     measured = law.scale.back(law.scale.to(expected) + noise.simulate(rng, drawn, expected.shape, **together))
     if bad := int(np.sum(~(np.isfinite(measured) & law.scale.holds(measured)).all(axis=1))):
         raise LawError(
@@ -113,13 +113,13 @@ def _errors(law, rows, everywhere, expected):
     return np.concatenate([of_rows, of_targets])
 
 
-def _sharing(law, rows, design, at):
+def _sharing(law, noise, rows, design, at):
     """Say which rows and targets share runs, as `Noise.simulate` asks."""
     if rows.run is None:
         return {}
-    ours = run_names(design.table["run"])
-    new = pd.Series([f"target {i}" for i in range(len(at))], dtype=str)
-    theirs = run_names(at["run"]) if "run" in at else new
+    ours, theirs = names_of(design.table, noise.by), names_of(at, noise.by)
+    if theirs is None:
+        theirs = pd.Series([f"target {i}" for i in range(len(at))], dtype=str)
     run, _ = pd.factorize(pd.concat([ours, theirs], ignore_index=True))
     along = trained_along(law, design)
     if along is None:

@@ -12,7 +12,8 @@ from bayesscale.center import Covariate
 from bayesscale.curve_noise import FAR, along_runs
 from bayesscale.discrepancy import Bend
 from bayesscale.errors import LawError, RunsError
-from bayesscale.table_columns import STANDARD
+from bayesscale.table_columns import STANDARD, shown
+from bayesscale.targets import names_of
 
 __all__ = ["Rows", "rows_of", "trained_along"]
 
@@ -108,7 +109,20 @@ def _centered(law, runs, name):
         return np.log(x / center), center
 
 
-def rows_of(law, runs, *, discrepancy=None, y_center=None, shape_of=None) -> Rows:
+def _names(runs, by):
+    """Name what the effect of each row is of, where rows may share one."""
+    table = runs.table
+    if by != "run" and by not in table:
+        raise RunsError(f"no column {by!r}, whose rows are to share an effect; the runs have {shown(table.columns)}")
+    if by != "run" and "run" in table and (again := table["run"].duplicated()).any():
+        raise RunsError(
+            f"run {table['run'][again].iloc[0]!r} has several rows, and rows of one {by} are to share an effect, not "
+            "those of a run: keep one row of each run, such as its last"
+        )
+    return names_of(table, by)
+
+
+def rows_of(law, runs, *, discrepancy=None, y_center=None, shape_of=None, by="run") -> Rows:
     """Take from a table what a law and its noise need.
 
     Parameters
@@ -124,6 +138,8 @@ def rows_of(law, runs, *, discrepancy=None, y_center=None, shape_of=None) -> Row
     shape_of : Runs, optional
         The larger table of which this one is a part: rows (and runs, where rows share them) are filled up to its shape,
         so that all parts of a table share one program.
+    by : str
+        The column whose rows share an effect (`Noise.by`): what `Rows.run` is of.
 
     Returns
     -------
@@ -133,7 +149,7 @@ def rows_of(law, runs, *, discrepancy=None, y_center=None, shape_of=None) -> Row
     Raises
     ------
     RunsError
-        A column is missing.
+        A column is missing, or runs give several rows where the rows of another column share an effect.
     LawError
         The law is over any quantity and was not told which.
     """
@@ -162,10 +178,11 @@ def rows_of(law, runs, *, discrepancy=None, y_center=None, shape_of=None) -> Row
     error = pad(runs.column(f"{law.gives}_error") * law.scale.slope(y)) if f"{law.gives}_error" in columns else None
     weight = runs.column("weight") if "weight" in columns else np.ones(n)
     run, order, gap, n_run = None, None, None, 0
-    if "run" in columns and runs.table["run"].duplicated().any():
-        codes, seen = runs.table["run"].factorize()
+    names = _names(runs, by)
+    if names is not None and names.duplicated().any():
+        codes, seen = names.factorize()
         run = pad(codes.astype(np.int32))
-        n_run = len(seen) if shape_of is None else shape_of.table["run"].nunique()
+        n_run = len(seen) if shape_of is None else _names(shape_of, by).nunique()
         if along := trained_along(law, runs):
             order, gap = along_runs(codes, np.log(runs.column(along)))
             order, gap = np.r_[order, n : n + extra].astype(np.int32), pad(gap, FAR)
