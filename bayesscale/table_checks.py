@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ UNIT_SLIP = 100.0  # nothing but a wrong unit is off by that much
 # tokens per parameter of its median run lie between these. Below the third number billions are the likelier unit.
 LEAST = {"N": (1e5, "parameters", 20), "D": (1e6, "tokens", 1e4)}
 TOKENS_PER_PARAMETER = (1e-3, 1e6)
+SAME_CHECKPOINT = 1.002  # of two, by their tokens
 ONE_RAY = 0.15  # standard deviation of log(D / N): 15%
 
 # Columns that say one thing twice when all are given.
@@ -184,7 +186,8 @@ def check_identities(frame: pd.DataFrame, problems: Problems) -> list[str]:
 
 def doubts(frame: pd.DataFrame, problems: Problems) -> list[str]:
     """Say what can be used but deserves a second look: units, and what cannot be told apart in this table."""
-    return [*_doubts_of_loss(frame, problems), *_doubts_of_units(frame, problems), *_doubts_of_design(frame)]
+    kinds = _doubts_of_loss, _doubts_of_repeats, _doubts_of_units
+    return [*chain.from_iterable(doubt(frame, problems) for doubt in kinds), *_doubts_of_design(frame)]
 
 
 def _doubts_of_loss(frame, problems):
@@ -197,6 +200,21 @@ def _doubts_of_loss(frame, problems):
             f"{problems.column('loss')}: {len(odd)} of {len(loss)} values are at most 0.05 or above 20, the first in "
             f"{problems.row(odd[0])}: {format_number(loss[odd[0]])}. Is it nats per token? A perplexity needs its "
             'logarithm; bits per token are converted with units={"loss": "bits"}.'
+        )
+
+
+def _doubts_of_repeats(frame, problems):
+    if not {"run", "D", "loss"} <= set(frame.columns):
+        return
+    of_run = [name for name in ("run", "domain", "task") if name in frame.columns]
+    rows = frame.reset_index(drop=True).sort_values("D")
+    before = rows.groupby([*of_run, "loss"], observed=True)["D"].shift()
+    again = rows.index[(rows["D"] > before) & (rows["D"] < SAME_CHECKPOINT * before)]
+    if len(again):
+        yield (
+            f"{len(again)} rows have exactly the loss that their run has with almost as many tokens, the first in "
+            f"{problems.row(again[0])}: D = {rows['D'][again[0]]:.6g} after {before[again[0]]:.6g}. Is it one "
+            "checkpoint, written twice? Keep one: two equal measurements make the noise look too small."
         )
 
 

@@ -311,7 +311,10 @@ def test_what_cannot_be_joined():
 
 
 def test_dmsl(real_data):
-    with pytest.warns(RunsWarning, match="16 of 19616 losses are missing"):
+    with (
+        pytest.warns(RunsWarning, match="16 of 19616 losses are missing"),
+        pytest.warns(RunsWarning, match="1792 rows have exactly the loss .* written twice"),
+    ):
         runs = mixture_runs(real_data("mix/dmsl/dmsl_llm_slimpajama.csv"), columns={"N": "model_size"})
     table = runs.table
     assert len(table) == 19600 and table["mixture"].nunique() == 61

@@ -416,6 +416,10 @@ DOUBTED = {
         good_table(N=[1e11, 1e11, 1e11, 1e12, 1e12, 1e12], D=[2e6, 3e6, 4e6] * 2),
         r"Check the units of N",
     ),
+    "one checkpoint twice": (
+        good_table(run=list("aaabbb"), D=[2e9, 3.9998e9, 4e9] * 2, loss=[3.4, 3.2, 3.2, 3.1, 2.8, 2.8]),
+        r"2 rows have exactly the loss .* row 2: D = 4e\+09 after 3\.9998e\+09\. Is it one checkpoint",
+    ),
     "other FLOP": (
         good_table().assign(C=lambda t: 9 * t["N"] * t["D"]),
         r"1\.5 to 1\.5 times 6 \* N \* D.*6 of 6 rows.*as given",
