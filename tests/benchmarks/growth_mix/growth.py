@@ -1,6 +1,6 @@
 """Growing models: published constants, the speed-up from digitised curves, and how wide a timing rule is far away.
 
-    python tests/benchmarks/growth.py
+    python tests/benchmarks/growth_mix/growth.py
 
 Data: growth (Gstack: Du et al. 2024, arXiv:2405.15319; curves read off its figures) in the folder that
 $BAYESSCALE_DATA names. A few minutes on two cores.
@@ -17,7 +17,7 @@ from numpyro import distributions as dist
 import bayesscale as bs
 from bayesscale.models import growth
 
-FOLDER = Path(os.environ.get("BAYESSCALE_DATA") or Path(__file__).parents[3] / "shared" / "data") / "growth"
+FOLDER = Path(os.environ.get("BAYESSCALE_DATA") or Path(__file__).parents[4] / "shared" / "data") / "growth"
 SIZES = {"410M": 410e6, "1.1B": 1.1e9, "3B": 3e9, "7B": 7e9}
 LEAST_SQUARES = {"410M": 1.67, "1.1B": 1.56, "3B": 1.50, "7B": 1.59}  # kappa, rows taken as independent
 LAWS = ("growth_effective_compute", "growth_head_start", "growth_shifted_floor", "growth_none")

@@ -1,6 +1,6 @@
 """Laws of a data mixture on real runs: how well they fit, whether their intervals hold, and which law foretells best.
 
-    python tests/benchmarks/mixtures.py [--parts fit size loo curves exponents] [--draws 500]
+    python tests/benchmarks/growth_mix/mixtures.py [--parts fit size loo curves exponents] [--draws 500]
 
 fit       the additive and the joint law of Shukor et al. (arXiv:2507.09404) on all checkpoints of 310M to 1.235B
           parameters, as if independent, as they fit them: the relative error of each domain beside their Table 2, and
@@ -33,7 +33,7 @@ import bayesscale as bs
 from bayesscale.errors import BayesscaleWarning
 from bayesscale.forecast import log_density
 
-FOLDER = Path(os.environ.get("BAYESSCALE_DATA") or Path(__file__).parents[3] / "shared" / "data")
+FOLDER = Path(os.environ.get("BAYESSCALE_DATA") or Path(__file__).parents[4] / "shared" / "data")
 # Mean relative error in %, additive and joint, on the runs of the fit and on 3B and 7B: their Table 2.
 TABLE_2 = pd.DataFrame(
     dict(

@@ -1,4 +1,4 @@
-"""The best mixture on real runs: ``python tests/benchmarks/optimal_mixture.py``.
+"""The best mixture on real runs: ``python tests/benchmarks/growth_mix/optimal_mixture.py``.
 
 First the critical proportion of Ye et al. 2024 (arXiv:2403.16952): how much of the Pile must stay in continued
 pretraining on Python, so that the loss on the Pile is what it was before? Their answer from four runs is .286. Then the
@@ -22,7 +22,7 @@ from numpyro.distributions.transforms import SigmoidTransform
 import bayesscale as bs
 from bayesscale.law import named
 
-FOLDER = Path(os.environ.get("BAYESSCALE_DATA") or Path(__file__).parents[3] / "shared" / "data") / "mix"
+FOLDER = Path(os.environ.get("BAYESSCALE_DATA") or Path(__file__).parents[4] / "shared" / "data") / "mix"
 SHORT = dict(discrepancy=False, chains=4, draws=500)
 # SlimPajama as it is: the natural mixture.
 SLIMPAJAMA = dict(
