@@ -16,8 +16,10 @@ PARTS = ("growth", "optimal_mixture", "mixtures")
 def main():
     """Run what is asked for."""
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("parts", nargs="*", choices=PARTS, default=PARTS)
-    parts, sys.argv[1:] = asked.parse_args().parts, []
+    asked.add_argument("parts", nargs="*", metavar="part", help=", ".join(PARTS))
+    parts, sys.argv[1:] = asked.parse_args().parts or PARTS, []
+    if unknown := set(parts) - set(PARTS):
+        asked.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     for part in parts:
         print(f"\n--- {part} ---", flush=True)
         runpy.run_path(str(Path(__file__).with_name(f"{part}.py")), run_name="__main__")
