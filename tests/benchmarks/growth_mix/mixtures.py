@@ -65,9 +65,7 @@ def dmsl(target, sizes):
     path = FOLDER / "mix" / "dmsl" / "dmsl_llm_slimpajama.csv"
     if not path.exists():
         raise SystemExit(f"{path} is not there: set BAYESSCALE_DATA to the folder that holds mix and bimix_curves")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", BayesscaleWarning)
-        table = bs.mixture_runs(path, columns={"N": "model_size"}).table
+    table = bs.mixture_runs(path, columns={"N": "model_size"}).table
     table = table[(table["domain"] == target) & table["N"].between(*sizes) & (table["D"] > 3.9e9)]
     table = table.sort_values(["run", "D"])
     again = (table["run"] == table["run"].shift()) & (table["D"] < 1.002 * table["D"].shift())
@@ -89,9 +87,7 @@ def fitted(law, tables, given, **options):
     """Fit a law to the table of each domain; what is wrong with the draws is printed, not raised."""
     options = dict(noise="student-t", discrepancy=False) | options
     options |= dict(chains=given.chains, warmup=given.warmup, draws=given.draws, second_try=False, seed=1)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", BayesscaleWarning)
-        return bs.fit_many(law, list(tables), **options)
+    return bs.fit_many(law, list(tables), **options)
 
 
 def along(law, tables, given, checkpoints, **options):
@@ -194,9 +190,7 @@ def ranks(given):
     for domain in given.domains:
         table = last(dmsl(domain, (3e8, 3.2e8)))
         posts = [fitted(law, [table], given)[0] for law in RIVALS]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", BayesscaleWarning)
-            found = bs.compare(posts, leave_out="mixture")
+        found = bs.compare(posts, leave_out="mixture")
         shown = found.table[["elpd_out", "diff_out", "diff_out_se"]]
         again = {law: len(of.refitted) for law, of in found.left_out.items()}
         shown = shown.assign(held_out=[scores[domain, law] for law in shown.index], refitted=pd.Series(again))
@@ -296,6 +290,7 @@ def main():
     asked.add_argument("--draws", type=int, default=500)
     given = {k: tuple(v) if isinstance(v, list) else v for k, v in vars(asked.parse_args()).items()}
     given = Given(**given)
+    warnings.simplefilter("ignore", BayesscaleWarning)  # what is wrong with draws is in the tables
     for part in given.parts:
         PARTS[part](given)
 
