@@ -251,7 +251,8 @@ pd.DataFrame(rows).set_index("mixtures").round(4)
 def off_forecast(noise):
     """Return measured losses of the largest size and 90% intervals, both in % of the forecast."""
     forecasts = []
-    posts = bs.fit_many("mixture_drift", [of.drop(columns="run") for of in smaller.values()], noise=noise, **how)
+    tables = [of.drop(columns="run") for of in smaller.values()]
+    posts = bs.fit_many("mixture_drift", tables, noise=noise, **short)
     for domain, post in zip(domains, posts, strict=True):
         forecast = post.predict(larger[domain])
         low, high = forecast.interval(0.9)
@@ -265,6 +266,7 @@ is_large = by_size["N"] == by_size["N"].max()
 smaller = {d: by_size[~is_large & (by_size["domain"] == d)].reset_index(drop=True) for d in domains}
 larger = {d: by_size[is_large & (by_size["domain"] == d)].reset_index(drop=True) for d in domains}
 noises = ["student-t", "student-t by N"]
+short = how | dict(chains=2, warmup=min(500, how.get("warmup", 500)), second_try=False)  # enough for a figure
 off = {noise: off_forecast(noise) for noise in noises}
 held = {noise: ((of["low"] <= of["measured"]) & (of["measured"] <= of["high"])).mean() for noise, of in off.items()}
 pd.Series(held, name="share of losses inside 90% intervals").to_frame().round(2)
