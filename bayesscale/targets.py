@@ -124,8 +124,8 @@ def names_of(frame, by) -> pd.Series | None:
             f"column {column.name}: row {column.index[column.isna()][0]} is empty, and rows of one {column.name} share "
             "an effect. Fill it in, or leave the row out."
         )
-    values = column.map("{:.12g}".format) if pd.api.types.is_numeric_dtype(column) else column.astype(str)
-    return f"{by} = " + values
+    values = column.map("{:.12g}".format) if pd.api.types.is_numeric_dtype(column) else column
+    return f"{by} = " + values.astype(str)
 
 
 def target_names(frame, *, takes, gives) -> list[str]:

@@ -100,9 +100,7 @@ def test_a_group_that_cuts_through_sizes_cannot_be_left_out(runs):
 
 
 def test_the_truth_may_have_it_where_the_fit_has_not(runs):
-    found = bs.calibrate(
-        "pure_power(N)", runs, simulations=24, noise="normal", truth_noise="normal by N", targets=dict(N="8B")
-    )
+    found = bs.calibrate("pure_power(N)", runs, simulations=24, noise="normal", truth_noise="normal by N")
     assert found.summary()["pvalue"]["level"] < 1e-3
 
 
