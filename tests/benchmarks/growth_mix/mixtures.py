@@ -24,6 +24,7 @@ import argparse
 import os
 import warnings
 from collections import namedtuple
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -60,12 +61,18 @@ ENTROPY = ("SE", "JE", "CE", "VNE")
 Given = namedtuple("Given", "parts domains laws checkpoints chains warmup draws")
 
 
-def dmsl(target, sizes):
-    """The rows of one target at these sizes, a row per checkpoint."""
+@cache
+def all_runs():
+    """All runs of Shukor et al., a row per checkpoint and target: read once, asked for by target and size."""
     path = FOLDER / "mix" / "dmsl" / "dmsl_llm_slimpajama.csv"
     if not path.exists():
         raise SystemExit(f"{path} is not there: set BAYESSCALE_DATA to the folder that holds mix and bimix_curves")
-    table = bs.mixture_runs(path, columns={"N": "model_size"}).table
+    return bs.mixture_runs(path, columns={"N": "model_size"}).table
+
+
+def dmsl(target, sizes):
+    """The rows of one target at these sizes, a row per checkpoint."""
+    table = all_runs()
     table = table[(table["domain"] == target) & table["N"].between(*sizes) & (table["D"] > 3.9e9)]
     table = table.sort_values(["run", "D"])
     again = (table["run"] == table["run"].shift()) & (table["D"] < 1.002 * table["D"].shift())
